@@ -1,0 +1,385 @@
+"""Every table, with the constraints that make wrong states impossible.
+
+The comments on a state column are the state machine: who may write which transition. Migrations create what stands
+here, and a test holds the two together. Lock order everywhere: `jobs` (sorted by id), then `wallets` (sorted by id).
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+_TIME: Final = TIMESTAMP(timezone=True, precision=3)
+_NOW: Final = text("clock_timestamp()")
+
+
+# --- Reference data: written by admin commands and the import alone -------------------------------------------------
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("max_running_jobs", Integer, nullable=False, server_default="1000"),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    CheckConstraint("max_running_jobs >= 0", name="max_running_jobs"),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.org_id"), nullable=False),
+    Column("project_id", Uuid, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("brand", JSONB, nullable=False),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("org_id", "project_id"),
+)
+
+project_layers = Table(
+    "project_layers",
+    metadata,
+    Column("org_id", Uuid, nullable=False),
+    Column("project_id", Uuid, nullable=False),
+    Column("layer_id", Uuid, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("platform", Text),
+    Column("language", Text, nullable=False, server_default="en"),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("org_id", "project_id", "layer_id"),
+    ForeignKeyConstraint(["org_id", "project_id"], ["projects.org_id", "projects.project_id"]),
+    CheckConstraint("status IN ('active', 'archived')", name="status"),
+    CheckConstraint("format IN ('video', 'slideshow')", name="format"),
+)
+
+source_posts = Table(
+    "source_posts",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.org_id"), nullable=False),
+    Column("post_id", Uuid, nullable=False, unique=True),
+    # Null: every project of the organisation may use the post.
+    Column("project_id", Uuid),
+    Column("platform", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("url", Text),
+    Column("caption", Text, nullable=False, server_default=""),
+    Column("duration_ms", Integer),
+    Column("transcript", JSONB),
+    Column("shots", JSONB),
+    Column("published_at", _TIME),
+    Column("metrics", JSONB),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("org_id", "post_id"),
+    UniqueConstraint("org_id", "external_id", "platform"),
+    ForeignKeyConstraint(["org_id", "project_id"], ["projects.org_id", "projects.project_id"]),
+    CheckConstraint("format IN ('video', 'slideshow')", name="format"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("org_id", Uuid, ForeignKey("organizations.org_id"), nullable=False),
+    # SHA-256 of the secret; the secret itself is shown once and never stored.
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    Column("revoked_at", _TIME),
+    CheckConstraint("octet_length(secret_sha256) = 32", name="secret_sha256"),
+    CheckConstraint("tier IN ('standard', 'pilot', 'partner')", name="tier"),
+)
+
+# --- Credits: one module writes them; dedup reserves, project settles, the import grants ---------------------------
+
+wallets = Table(
+    "wallets",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.org_id"), primary_key=True),
+    # Sums of the ledger's deltas, kept beside it so that a check needs no scan; a test and the checker hold them equal.
+    Column("available", BigInteger, nullable=False, server_default="0"),
+    Column("reserved", BigInteger, nullable=False, server_default="0"),
+    Column("running_jobs", Integer, nullable=False, server_default="0"),
+    CheckConstraint("available >= 0 AND reserved >= 0 AND running_jobs >= 0", name="never_negative"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+credit_ledger = Table(
+    "credit_ledger",
+    metadata,
+    # The job, or the grant's own id for kind = 'grant'. The key makes a second reserve or settle of a job impossible.
+    Column("job_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("org_id", Uuid, nullable=False),
+    Column("available_delta", BigInteger, nullable=False),
+    Column("reserved_delta", BigInteger, nullable=False),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("job_id", "kind"),
+    CheckConstraint("kind IN ('grant', 'reserve', 'settle')", name="kind"),
+)
+
+credit_grants = Table(
+    "credit_grants",
+    metadata,
+    Column("grant_id", Uuid, primary_key=True),
+    Column("org_id", Uuid, ForeignKey("organizations.org_id"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("note", Text),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    CheckConstraint("amount > 0", name="amount"),
+)
+
+# --- Admission: written by dedup alone ------------------------------------------------------------------------------
+
+claims = Table(
+    "claims",
+    metadata,
+    # One accepted request. Immutable, kept for ever: the idempotency of a container id has no expiry.
+    Column("org_id", Uuid, nullable=False),
+    Column("container_id", Uuid, nullable=False),
+    Column("job_id", Uuid, nullable=False, unique=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("layer_id", Uuid, nullable=False),
+    Column("source_post_id", Uuid, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("variations", SmallInteger, nullable=False),
+    Column("overrides", JSONB),
+    # Credits for one variation, fixed at admission so that settling never depends on a later price.
+    Column("variation_price", Integer, nullable=False),
+    # The position of this job among its project's jobs, from 0: lets generation walk frames without repeating.
+    Column("ordinal", BigInteger, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", _TIME, nullable=False),
+    Column("accepted_at", _TIME, nullable=False),
+    Column("deadline_at", _TIME, nullable=False),
+    Column("traceparent", Text),
+    # The record that won: the same record read again is not judged again, its outputs are published again.
+    Column("topic_id", Uuid, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    PrimaryKeyConstraint("org_id", "container_id"),
+    CheckConstraint("mode IN ('fork', 'reimagine')", name="mode"),
+    CheckConstraint("variations BETWEEN 1 AND 10", name="variations"),
+    Index("claims_org_newest_idx", "org_id", "accepted_at", "job_id"),
+    Index("claims_project_newest_idx", "org_id", "project_id", "accepted_at", "job_id"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    # One refused record (a clone or a cancel), so that redelivery repeats the answer instead of judging anew.
+    Column("topic_id", Uuid, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    # Null when the event's orgId is no UUID; such a refusal can be read over Kafka only.
+    Column("org_id", Uuid),
+    Column("container_id", Uuid, nullable=False),
+    Column("job_id", Uuid, nullable=False),
+    # The project that was asked for, as the envelope of a refused job shows it; null when it was no UUID.
+    Column("project_id", Uuid),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("details", JSONB),
+    Column("refused_at", _TIME, nullable=False),
+    PrimaryKeyConstraint("topic_id", "partition", "record_offset"),
+    CheckConstraint("kind IN ('clone', 'cancel')", name="kind"),
+    Index("refusals_org_id_job_id_idx", "org_id", "job_id", postgresql_where=text("kind = 'clone'")),
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    # One accepted cancel of a job. Immutable. Accepted is not effective: a job that is finishing may complete.
+    Column("job_id", Uuid, ForeignKey("claims.job_id"), primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("container_id", Uuid, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("reason", Text),
+    Column("canceled_at", _TIME, nullable=False),
+    Column("topic_id", Uuid, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # Kept for accepted requests only; stands for 24 h of the database's clock.
+    Column("org_id", Uuid, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("job_id", Uuid, nullable=False),
+    Column("accepted_at", _TIME, nullable=False),
+    PrimaryKeyConstraint("org_id", "idempotency_key"),
+)
+
+project_ordinals = Table(
+    "project_ordinals",
+    metadata,
+    Column("org_id", Uuid, nullable=False),
+    Column("project_id", Uuid, nullable=False),
+    Column("next_ordinal", BigInteger, nullable=False),
+    PrimaryKeyConstraint("org_id", "project_id"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+dedup_progress = Table(
+    "dedup_progress",
+    metadata,
+    # Everything below next_offset is decided and visible. It moves in the transaction of the decisions it covers, and
+    # lets a GET tell "unknown" (404) from "not decided yet" (503).
+    Column("topic_id", Uuid, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    PrimaryKeyConstraint("topic_id", "partition"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+# --- Generation: written by generate alone --------------------------------------------------------------------------
+
+variations = Table(
+    "variations",
+    metadata,
+    # Task, lease and result of one variation.
+    #   none    -> pending | leased   fan-out; the sweeper where a row is missing
+    #   pending -> leased             claim: attempt + 1
+    #   leased  -> succeeded | failed its own worker: WHERE state = 'leased' AND attempt = mine
+    #   leased  -> pending            retry with not_before; graceful stop; expired lease (losses + 1)
+    #   pending | leased -> failed    the sweeper: deadline, third loss
+    #   pending | leased -> canceled  an accepted cancel: attempt + 1, so that a late worker's write matches nothing
+    # succeeded, failed and canceled never change.
+    Column("job_id", Uuid, nullable=False),
+    Column("variation_index", SmallInteger, nullable=False),
+    Column("org_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("losses", SmallInteger, nullable=False, server_default="0"),
+    Column("not_before", _TIME, nullable=False, server_default=_NOW),
+    Column("lease_until", _TIME),
+    Column("worker_id", Uuid),
+    # What the worker is at while it holds the lease, for the job's stage; written only for slow work.
+    Column("step", Text),
+    Column("deadline_at", _TIME, nullable=False),
+    Column("finished_at", _TIME),
+    Column("hook_shape", Text),
+    Column("visual_format", Text),
+    Column("duration_ms", Integer),
+    # The creative: hook, caption, cta, voiceOverScript, shots.
+    Column("creative", JSONB),
+    # How it was made: generator, version, model, tokens, scores, substitutions.
+    Column("provenance", JSONB),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    PrimaryKeyConstraint("job_id", "variation_index"),
+    CheckConstraint("state IN ('pending', 'leased', 'succeeded', 'failed', 'canceled')", name="state"),
+    CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="lease"),
+    CheckConstraint("(state IN ('succeeded', 'failed', 'canceled')) = (finished_at IS NOT NULL)", name="finished"),
+    CheckConstraint("(state = 'succeeded') = (creative IS NOT NULL)", name="creative"),
+    CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="error"),
+    Index("variations_pending_idx", "org_id", "not_before", postgresql_where=text("state = 'pending'")),
+    Index("variations_leased_idx", "lease_until", postgresql_where=text("state = 'leased'")),
+)
+
+# --- Projection: written by project (dedup inserts the running row with the claim) ----------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # One completion event. Inserted in the transaction that completes the job; published_at is set only by reading the
+    # record back from the log.
+    Column("event_id", Uuid, primary_key=True),
+    Column("job_id", Uuid, nullable=False),
+    Column("record_key", Text, nullable=False),
+    Column("record_value", LargeBinary, nullable=False),
+    Column("traceparent", Text),
+    # Stored, so that a growing topic cannot move an event between two attempts to publish it.
+    Column("output_partition", Integer, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("published_at", _TIME),
+    Column("published_offset", BigInteger),
+    CheckConstraint("(published_at IS NULL) = (published_offset IS NULL)", name="published"),
+    Index("outbox_unpublished_idx", "created_at", postgresql_where=text("published_at IS NULL")),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # The read table: what GET shows, and what may still change of a job.
+    #   none    -> running                        dedup, with the claim and the reservation
+    #   running -> running                        project: stage, progress and version only rise
+    #   running -> completed | failed | canceled  project alone, when every variation has ended
+    # Terminal rows never change.
+    Column("job_id", Uuid, ForeignKey("claims.job_id"), primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("status", Text, nullable=False, server_default="running"),
+    Column("stage", Text, nullable=False, server_default="queued"),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("accepted_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+    Column("finished_at", _TIME),
+    Column("succeeded", SmallInteger, nullable=False, server_default="0"),
+    Column("failed", SmallInteger, nullable=False, server_default="0"),
+    Column("canceled", SmallInteger, nullable=False, server_default="0"),
+    Column("credits_charged", BigInteger),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("completion_event_id", Uuid, ForeignKey("outbox.event_id")),
+    # The result record whose batch ended the job: only that record and earlier ones publish the terminal event again.
+    Column("ended_by_offset", BigInteger),
+    CheckConstraint("status IN ('running', 'completed', 'failed', 'canceled')", name="status"),
+    CheckConstraint("stage IN ('queued', 'analyzing_source', 'generating', 'rendering', 'finalizing')", name="stage"),
+    CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
+    CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished"),
+    CheckConstraint("(status = 'completed') = (completion_event_id IS NOT NULL)", name="completion_event"),
+    CheckConstraint("(status = 'running') = (credits_charged IS NULL)", name="settled"),
+    CheckConstraint("(status = 'failed') = (error_code IS NOT NULL)", name="error"),
+    Index("jobs_running_idx", "accepted_at", postgresql_where=text("status = 'running'")),
+    postgresql_with={"fillfactor": "60"},
+)
+
+# --- Relay ----------------------------------------------------------------------------------------------------------
+
+relay_checkpoints = Table(
+    "relay_checkpoints",
+    metadata,
+    # Everything below next_offset of the completion topic has been read back and marked. The row lock is leadership,
+    # taken per batch; leader_id and leader_seen_at only keep a standby from taking turns with a healthy leader.
+    Column("topic_id", Uuid, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("leader_id", Uuid),
+    Column("leader_seen_at", _TIME),
+    PrimaryKeyConstraint("topic_id", "partition"),
+    postgresql_with={"fillfactor": "50"},
+)
