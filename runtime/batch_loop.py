@@ -1,0 +1,221 @@
+"""The consumer loop: read a batch, let the handler make it durable, commit its offsets.
+
+Three offsets of a partition matter. *Read*: handed to the handler. *Durable*: the handler has returned, so every effect
+is committed and every output acknowledged. *Committed*: what a restart begins at; it never passes durable. A batch may
+be handled again at any time, also by a process that no longer owns its partitions: handlers must be idempotent.
+
+A handler raises Retryable to stall: partitions are paused, polling goes on (so the group keeps its member), and the
+same batch is handled again after a jittered wait, for ever. Poison is the handler's to dead-letter, record by record.
+Any other exception ends the loop and the process.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as ClientPartition
+
+from runtime import metrics
+from runtime.backoff import full_jitter
+from runtime.errors import Fatal, Retryable
+from runtime.kafka import new_consumer
+from runtime.record import Batch, TopicPartition
+from runtime.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+_POLL_SECONDS: Final = 0.25
+_CLOSE_SECONDS: Final = 5.0
+# Answers to a commit that came after a rebalance: the new owner reads the records again, which handlers allow.
+_STALE_COMMIT: Final = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError._NO_OFFSET,
+        KafkaError._ASSIGNMENT_LOST,
+    }
+)
+_LOST_RECORDS: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+
+
+class BatchHandler(Protocol):
+    """One stage of the pipeline."""
+
+    def handle(self, batch: Batch) -> None:
+        """Make every effect of the batch durable and every output acknowledged; idempotent.
+
+        Raises Retryable to have the same batch handled again later.
+        """
+        ...
+
+
+class BatchLoop:
+    """Feeds one handler from one consumer group until `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        handler: BatchHandler,
+        *,
+        stage: str,
+        topics: Sequence[str],
+        batch_records: int = 1_000,
+    ) -> None:
+        """`stage` names the consumer group and the metrics; `topics` are full names."""
+        self._consumer: Consumer = new_consumer(settings, group=stage, on_commit=self._on_commit)
+        self._handler = handler
+        self._stage = stage
+        self._topics = list(topics)
+        self._batch_records = batch_records
+        self._stopping = threading.Event()
+        self._stalled = False
+        self._early: list[Message] = []
+
+    def stop(self) -> None:
+        """End `run` after the batch in hand. Safe from signal handlers and other threads."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Consume until `stop`. Raises Fatal when going on would lose records."""
+        self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+        try:
+            while not self._stopping.is_set():
+                batch = self._read()
+                if (batch.records or batch.ends) and self._handle(batch):
+                    self._commit(batch)
+        finally:
+            self._close()
+
+    def _read(self) -> Batch:
+        messages, self._early = self._early, []
+        if not messages:
+            first = self._consumer.poll(_POLL_SECONDS)
+            if first is None:
+                return Batch()
+            messages.append(first)
+        # Drain what is already here and no more: waiting to fill a batch would cost 30 ms a hop at low load.
+        messages += self._consumer.consume(self._batch_records, 0)
+        batch = Batch()
+        for message in messages:
+            self._sort_in(batch, message)
+        return batch
+
+    def _sort_in(self, batch: Batch, message: Message) -> None:
+        error = message.error()
+        place = TopicPartition(message.topic() or "", message.partition() or 0)
+        if error is None:
+            batch.ends.pop(place, None)
+            batch.records.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            batch.ends[place] = message.offset() or 0
+        elif error.code() in _LOST_RECORDS:
+            raise Fatal(
+                f"{place.topic}[{place.partition}]: the committed offset is not in the log any more, so records were "
+                f"lost to retention. Run `clonepost lag`, decide, then reset the group {self._stage} by hand."
+            )
+        elif error.fatal():
+            raise Fatal(f"kafka client failed for good: {error.name()}; the process must be restarted")
+        else:
+            _log.warning("consume_error", stage=self._stage, error=error.name(), topic=place.topic)
+
+    def _handle(self, batch: Batch) -> bool:
+        oldest_ms = min((record.timestamp()[1] for record in batch.records), default=None)
+        metrics.observe_oldest_record(self._stage, oldest_ms)
+        waits = full_jitter(first_seconds=0.05, cap_seconds=2.0)
+        started = time.monotonic()
+        while True:
+            try:
+                self._handler.handle(batch)
+            except Retryable as error:
+                metrics.STALLS.labels(self._stage).inc()
+                _log.warning("stage_stalled", stage=self._stage, reason=str(error), records=len(batch.records))
+                metrics.observe_oldest_record(self._stage, oldest_ms)
+                self._stall(next(waits))
+                if self._stopping.is_set():
+                    return False
+            else:
+                metrics.BATCH_SECONDS.labels(self._stage).observe(time.monotonic() - started)
+                metrics.RECORDS.labels(self._stage).inc(len(batch.records))
+                metrics.observe_oldest_record(self._stage, None)
+                return True
+
+    def _stall(self, seconds: float) -> None:
+        self._stalled = True
+        self._consumer.pause(self._consumer.assignment())
+        until = time.monotonic() + seconds
+        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            message = self._consumer.poll(min(left, _POLL_SECONDS))
+            if message is not None:
+                # From a partition that was assigned just now: kept for the next batch, never dropped.
+                self._early.append(message)
+        self._stalled = False
+        self._consumer.resume(self._consumer.assignment())
+
+    def _commit(self, batch: Batch) -> None:
+        ends: dict[tuple[str, int], int] = {}
+        for record in batch.records:
+            ends[record.topic() or "", record.partition() or 0] = (record.offset() or 0) + 1
+        for place, offset in batch.ends.items():
+            ends[place.topic, place.partition] = offset
+        owned = {(p.topic, p.partition) for p in self._consumer.assignment()}
+        offsets = [ClientPartition(topic, partition, offset) for (topic, partition), offset in ends.items()]
+        offsets = [place for place in offsets if (place.topic, place.partition) in owned]
+        if not offsets:
+            return
+        try:
+            # Asynchronous: a commit that is lost costs one batch handled twice. The last one is waited for in close.
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            self._on_commit_error(error.args[0])
+
+    def _on_commit(self, error: KafkaError | None, _offsets: list[ClientPartition]) -> None:
+        if error is not None:
+            self._on_commit_error(error)
+
+    def _on_commit_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError.FENCED_INSTANCE_ID:
+            raise Fatal("another process runs under the same CLONEPOST_INSTANCE: give each its own name")
+        level = _log.info if error.code() in _STALE_COMMIT else _log.warning
+        level("commit_failed", stage=self._stage, error=error.name())
+
+    def _on_assign(self, consumer: Consumer, partitions: list[ClientPartition]) -> None:
+        if partitions:
+            placed = self._places(consumer, partitions)
+            consumer.incremental_assign(placed)
+            if self._stalled:
+                consumer.pause(placed)
+        _log.info("partitions_assigned", stage=self._stage, partitions=sorted(p.partition for p in partitions))
+
+    def _places(self, consumer: Consumer, partitions: list[ClientPartition]) -> list[ClientPartition]:
+        waits = full_jitter(first_seconds=0.05, cap_seconds=1.0)
+        while True:
+            try:
+                committed = consumer.committed(partitions, timeout=5.0)
+            except KafkaException as error:
+                if self._stopping.is_set():
+                    return partitions
+                _log.warning("committed_offsets_unknown", stage=self._stage, error=error.args[0].name())
+                time.sleep(next(waits))
+            else:
+                return [
+                    place if place.offset >= 0 else ClientPartition(place.topic, place.partition, OFFSET_BEGINNING)
+                    for place in committed
+                ]
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[ClientPartition]) -> None:
+        gone = {(p.topic, p.partition) for p in partitions}
+        self._early = [m for m in self._early if (m.topic(), m.partition()) not in gone]
+        _log.info("partitions_revoked", stage=self._stage, partitions=sorted(p.partition for p in partitions))
+
+    def _close(self) -> None:
+        # close() can hang on a dead broker (confluent-kafka-python #1667): bounded, then the process leaves anyway.
+        closer = threading.Thread(target=self._consumer.close, daemon=True)
+        closer.start()
+        closer.join(_CLOSE_SECONDS)
+        if closer.is_alive():
+            _log.warning("consumer_close_timed_out", stage=self._stage)

@@ -1,0 +1,46 @@
+"""Turn a poison record into a dead letter: its key and value bytes unchanged, why and where from in headers.
+
+The dead letter's `ce_id` is a function of the record's place, so a letter that a crash wrote twice is known as one.
+"""
+
+import time
+import uuid
+from typing import Final
+
+from runtime import metrics
+from runtime.errors import Poison
+from runtime.publishing import Outgoing
+from runtime.record import Record, header_pairs, raw_bytes
+from schemas import headers as names
+
+# Never change: readers know a dead letter by ids made from it.
+_NAMESPACE: Final = uuid.UUID("6f0f5f0a-5a0e-5d43-9c39-0b9f0b8b7c55")
+_DETAIL_CHARACTERS: Final = 500
+
+
+def dead_letter_id(topic: str, partition: int, offset: int) -> uuid.UUID:
+    """The id of the dead letter of the record at that place."""
+    return uuid.uuid5(_NAMESPACE, f"{topic}/{partition}/{offset}")
+
+
+def dead_letter(record: Record, error: Poison, *, stage: str, dead_letters_topic: str) -> Outgoing:
+    """The record to publish on the dead-letter topic. The original headers are kept behind ours."""
+    topic, partition, offset = record.topic() or "", record.partition() or 0, record.offset() or 0
+    metrics.DEAD_LETTERS.labels(stage, error.reason).inc()
+    ours = {
+        names.CE_ID: str(dead_letter_id(topic, partition, offset)),
+        names.DEAD_LETTER_REASON: error.reason,
+        names.DEAD_LETTER_DETAIL: error.detail[:_DETAIL_CHARACTERS],
+        names.DEAD_LETTER_STAGE: stage,
+        names.DEAD_LETTER_TOPIC: topic,
+        names.DEAD_LETTER_PARTITION: str(partition),
+        names.DEAD_LETTER_OFFSET: str(offset),
+        names.DEAD_LETTER_TIME: str(time.time_ns() // 1_000_000),
+    }
+    kept = [(name, value) for name, value in header_pairs(record) if name not in ours and value is not None]
+    return Outgoing(
+        topic=dead_letters_topic,
+        key=raw_bytes(record.key()),
+        value=raw_bytes(record.value()),
+        headers=[*((name, value.encode()) for name, value in ours.items()), *kept],
+    )

@@ -1,0 +1,170 @@
+"""Topics: create them as the contract says, know their ids and ends, and tell when a broker is ready to serve."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from runtime.errors import BrokerUnavailable, Fatal
+from runtime.kafka import new_admin, new_producer
+from runtime.settings import Settings
+from schemas.topics import Topic
+
+_REQUEST_SECONDS: Final = 10.0
+_PROBE_GROUP: Final = "clonepost.readiness-probe"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the cluster has it. A topic that is deleted and made again has another id."""
+
+    topic_id: uuid.UUID
+    partitions: int
+
+
+class KafkaAdmin:
+    """Questions and orders to the cluster. Thread-safe. Every method raises BrokerUnavailable when none answers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.topic_prefix
+        self._client: AdminClient = new_admin(settings)
+
+    def create_topics(self, topics: Iterable[Topic], *, replication_factor: int = -1) -> None:
+        """Create what is missing and wait until every partition has a leader. Existing topics are left as they are.
+
+        A replication factor of -1 takes the broker's default.
+        """
+        wanted = list(topics)
+        new = [
+            NewTopic(
+                self._prefix + topic.name,
+                num_partitions=topic.partitions,
+                replication_factor=replication_factor,
+                config=topic.config(),
+            )
+            for topic in wanted
+        ]
+        for future in self._client.create_topics(new, request_timeout=_REQUEST_SECONDS).values():
+            try:
+                _answer(future)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise _outage(error) from error
+        self._await_leaders([self._prefix + topic.name for topic in wanted])
+
+    def topic(self, name: str) -> TopicState:
+        """The topic's id and partition count. Raises Fatal when the cluster has no such topic."""
+        future = self._client.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_SECONDS)[name]
+        try:
+            description = _answer(future)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise Fatal(f"topic {name} does not exist: create the topics with `clonepost doctor --fix`") from error
+            raise _outage(error) from error
+        most, least = (
+            description.topic_id.get_most_significant_bits(),
+            description.topic_id.get_least_significant_bits(),
+        )
+        mask = (1 << 64) - 1
+        return TopicState(uuid.UUID(int=(most & mask) << 64 | least & mask), len(description.partitions))
+
+    def end_offsets(self, name: str, partitions: int) -> dict[int, int]:
+        """The high watermark of each partition, read now: every record acknowledged before the call lies below it."""
+        return self._offsets(name, partitions, OffsetSpec.latest())
+
+    def start_offsets(self, name: str, partitions: int) -> dict[int, int]:
+        """The first offset that each partition still has."""
+        return self._offsets(name, partitions, OffsetSpec.earliest())
+
+    def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """The offsets that a group has committed, by full topic name and partition. `group` is without the prefix."""
+        full = f"{self._prefix}clonepost.{group}"
+        request = [ConsumerGroupTopicPartitions(full)]
+        future = self._client.list_consumer_group_offsets(request, request_timeout=_REQUEST_SECONDS)[full]
+        try:
+            answer = _answer(future)
+        except KafkaException as error:
+            raise _outage(error) from error
+        return {(p.topic, p.partition): p.offset for p in answer.topic_partitions or [] if p.offset >= 0}
+
+    def _offsets(self, name: str, partitions: int, spec: OffsetSpec) -> dict[int, int]:
+        request = {TopicPartition(name, number): spec for number in range(partitions)}
+        futures = self._client.list_offsets(
+            request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_SECONDS
+        )
+        try:
+            return {place.partition: _answer(future).offset for place, future in futures.items()}
+        except KafkaException as error:
+            raise _outage(error) from error
+
+    def _await_leaders(self, names: list[str]) -> None:
+        # Records produced to a topic whose leaders were not known yet have been seen to vanish: wait for all of them.
+        until = time.monotonic() + _REQUEST_SECONDS
+        while time.monotonic() < until:
+            try:
+                topics = self._client.list_topics(timeout=_REQUEST_SECONDS).topics
+            except KafkaException as error:
+                raise _outage(error) from error
+            if all(
+                name in topics
+                and topics[name].partitions
+                and all(p.leader >= 0 for p in topics[name].partitions.values())
+                for name in names
+            ):
+                return
+            time.sleep(0.05)
+        raise BrokerUnavailable(f"kafka: no leaders for {', '.join(names)}")
+
+    def ready(self) -> bool:
+        """Whether metadata lists a broker and a group coordinator answers, right now."""
+        try:
+            if not self._client.list_topics(timeout=1.0).brokers:
+                return False
+            request = [ConsumerGroupTopicPartitions(_PROBE_GROUP)]
+            _answer(self._client.list_consumer_group_offsets(request, request_timeout=1.0)[_PROBE_GROUP])
+        except KafkaException:
+            return False
+        return True
+
+
+def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:
+    """Return when a broker is listed and both a group and a transaction coordinator answer.
+
+    Raises BrokerUnavailable when that does not happen in time.
+    """
+    until = time.monotonic() + timeout_seconds
+    admin = KafkaAdmin(settings)
+    while not admin.ready():
+        if time.monotonic() > until:
+            raise BrokerUnavailable(f"kafka at {settings.bootstrap_servers} is not ready after {timeout_seconds:.0f} s")
+        time.sleep(0.05)
+    producer = new_producer(settings, **{"transactional.id": f"{settings.topic_prefix}{_PROBE_GROUP}"})
+    while True:
+        try:
+            producer.init_transactions(max(0.1, until - time.monotonic()))
+        except KafkaException as error:
+            # "Coordinator load in progress" on first use; everything else ends with the time.
+            if time.monotonic() > until or error.args[0].fatal():
+                raise _outage(error) from error
+        else:
+            return
+
+
+def _answer(future: "Future[Any]") -> Any:
+    return cast(Any, future.result(_REQUEST_SECONDS + 5))
+
+
+def _outage(error: KafkaException) -> BrokerUnavailable:
+    return BrokerUnavailable(f"kafka: {error.args[0].name()}")

@@ -1,0 +1,53 @@
+"""Every metric of every process: one typed catalogue.
+
+`clonepost_stage_oldest_record_seconds` is the one to alert on: the age of the oldest record that a stage has read and
+not finished. Offset lag says how many; this says how late.
+"""
+
+import time
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+RECORDS: Final = Counter("clonepost_stage_records", "Records handled to the end", ["stage"])
+BATCH_SECONDS: Final = Histogram(
+    "clonepost_stage_batch_seconds", "One batch, stalls included", ["stage"], buckets=_FAST
+)
+STALLS: Final = Counter("clonepost_stage_stalls", "Times a batch waited for an outage to end", ["stage"])
+DEAD_LETTERS: Final = Counter("clonepost_stage_dead_letters", "Records dead-lettered", ["stage", "reason"])
+OUTCOMES: Final = Counter("clonepost_outcomes", "What became of the work of a stage", ["stage", "outcome"])
+HTTP_REQUESTS: Final = Counter("clonepost_http_requests", "Answers by route and status", ["route", "status"])
+HTTP_SECONDS: Final = Histogram("clonepost_http_seconds", "Time to answer", ["route"], buckets=_FAST)
+VARIATION_SECONDS: Final = Histogram("clonepost_variation_seconds", "Generating one variation", ["generator"])
+_OLDEST_AGE: Final = Gauge(
+    "clonepost_stage_oldest_record_seconds", "Age of the oldest record that is read and not finished", ["stage"]
+)
+
+
+class _Oldest:
+    """The oldest unfinished record of a stage; its age is computed when scraped, so a stuck stage keeps ageing."""
+
+    def __init__(self) -> None:
+        self.timestamp_ms: int | None = None
+
+    def age_seconds(self) -> float:
+        return 0.0 if self.timestamp_ms is None else max(0.0, time.time() - self.timestamp_ms / 1000)
+
+
+_oldest: Final[dict[str, _Oldest]] = {}
+
+
+def observe_oldest_record(stage: str, timestamp_ms: int | None) -> None:
+    """Say that `stage` now works on a record of that time (Unix ms), or on none."""
+    if stage not in _oldest:
+        _oldest[stage] = _Oldest()
+        _OLDEST_AGE.labels(stage).set_function(_oldest[stage].age_seconds)
+    _oldest[stage].timestamp_ms = timestamp_ms
+
+
+def serve(port: int | None) -> None:
+    """Serve /metrics on localhost's `port` from a thread; None serves nothing."""
+    if port is not None:
+        start_http_server(port)

@@ -1,0 +1,64 @@
+"""Settings of one process, read from the environment once, in `main()`.
+
+Every `KAFKA_*` variable goes to librdkafka untouched: `KAFKA_SECURITY_PROTOCOL=SASL_SSL` is `security.protocol`.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_KAFKA_PREFIX: Final = "KAFKA_"
+
+GeneratorName = Literal["embedded", "instant", "scripted"]
+
+
+def kafka_client_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return librdkafka's settings from `KAFKA_*` variables: prefix off, lower case, underscores to dots."""
+    return {
+        name.removeprefix(_KAFKA_PREFIX).lower().replace("_", "."): value
+        for name, value in environment.items()
+        if name.startswith(_KAFKA_PREFIX) and value != ""
+    }
+
+
+class Settings(BaseSettings):
+    """What any role may need; immutable. Unknown `CLONEPOST_*` variables are ignored, bad values are named."""
+
+    model_config = SettingsConfigDict(env_prefix="CLONEPOST_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DATABASE_URL",
+        description="postgresql://… of the read and write tables",
+    )
+    kafka: dict[str, str] = Field(
+        default_factory=lambda: kafka_client_settings(os.environ),
+        validation_alias="clonepost_kafka_is_read_from_KAFKA_variables",
+        description="librdkafka settings, from every KAFKA_* variable",
+    )
+    schema_registry_url: str | None = Field(default=None, validation_alias="SCHEMA_REGISTRY_URL")
+    topic_prefix: str = ""
+    """Put before every topic, group and transactional id: several systems on one cluster, or a test of its own."""
+    instance: str | None = None
+    """A stable name of this process, unique in the deployment. A restart then keeps its partitions."""
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    metrics_port: int | None = None
+    """Where a consumer serves /metrics; none by default. The API serves its own."""
+    reply_wait_ms: int = Field(default=1_000, ge=0, le=10_000)
+    """How long a POST waits for the exact verdict before it answers 202."""
+    generator: GeneratorName = "embedded"
+    generate_concurrency: int = Field(default=8, ge=1, le=256)
+    """Variations that one generate process works on at the same time."""
+    lease_seconds: float = Field(default=30.0, gt=0)
+    sweep_seconds: float = Field(default=2.0, gt=0)
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The brokers, as `KAFKA_BOOTSTRAP_SERVERS` has them; empty when unset."""
+        return self.kafka.get("bootstrap.servers", "")

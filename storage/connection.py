@@ -1,0 +1,88 @@
+"""One connection to Postgres per owner thread, reopened when it breaks, with driver errors made into ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import TupleRow
+
+from runtime.errors import ConstraintViolated, DatabaseUnavailable
+
+# A statement that waits longer than this waits for something dead. Retried by the caller, so cutting it loses nothing.
+_OPTIONS: Final = (
+    "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+)
+_TAKEN_BACK: Final = (
+    pg.DeadlockDetected,
+    pg.SerializationFailure,
+    pg.QueryCanceled,
+    pg.LockNotAvailable,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+)
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@contextmanager
+def domain_errors() -> Iterator[None]:
+    """Turn what the driver raises into `DatabaseUnavailable` or `ConstraintViolated`; let programming errors through."""
+    try:
+        yield
+    except pg.UniqueViolation as error:
+        raise ConstraintViolated(error.diag.constraint_name or "unnamed") from error
+    except _TAKEN_BACK as error:
+        raise DatabaseUnavailable(f"postgres: {type(error).__name__} ({error.sqlstate or 'no answer'})") from error
+
+
+def connection_arguments(application_name: str) -> dict[str, Any]:
+    """Arguments for psycopg that every connection of ours shares; a silent peer is noticed within about ten seconds."""
+    return {
+        "application_name": application_name,
+        "connect_timeout": 5,
+        "options": _OPTIONS,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+
+
+class Database:
+    """A lazily opened connection. Not thread-safe: one instance a thread."""
+
+    def __init__(self, database_url: str, *, application_name: str) -> None:
+        self._database_url = database_url
+        self._arguments = connection_arguments(application_name)
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Yield a connection inside one transaction: committed on return, rolled back on any exception.
+
+        Raises DatabaseUnavailable when Postgres does not answer (the outcome of the transaction is then unknown) and
+        ConstraintViolated when another writer was faster.
+        """
+        with domain_errors():
+            connection = self._open()
+            try:
+                with connection.transaction():
+                    yield connection
+            finally:
+                if connection.broken:
+                    connection.close()
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            # Autocommit: `transaction()` sends BEGIN and COMMIT itself, so a read outside one cannot hold a snapshot.
+            self._connection = psycopg.connect(self._database_url, autocommit=True, **self._arguments)
+        return self._connection
