@@ -15,12 +15,14 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import NewTopic
+from schemas.topics import Topic
 
 from runtime.errors import BrokerUnavailable, Fatal
 from runtime.kafka import new_admin, new_producer
 from runtime.settings import Settings
-from schemas.topics import Topic
 
 _REQUEST_SECONDS: Final = 10.0
 _PROBE_GROUP: Final = "clonepost.readiness-probe"
@@ -82,11 +84,11 @@ class KafkaAdmin:
 
     def end_offsets(self, name: str, partitions: int) -> dict[int, int]:
         """The high watermark of each partition, read now: every record acknowledged before the call lies below it."""
-        return self._offsets(name, partitions, OffsetSpec.latest())
+        return self._offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no annotations there
 
     def start_offsets(self, name: str, partitions: int) -> dict[int, int]:
         """The first offset that each partition still has."""
-        return self._offsets(name, partitions, OffsetSpec.earliest())
+        return self._offsets(name, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # likewise
 
     def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
         """The offsets that a group has committed, by full topic name and partition. `group` is without the prefix."""
@@ -162,8 +164,8 @@ def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:
             return
 
 
-def _answer(future: "Future[Any]") -> Any:
-    return cast(Any, future.result(_REQUEST_SECONDS + 5))
+def _answer(future: Future[Any]) -> Any:
+    return cast("Any", future.result(_REQUEST_SECONDS + 5))
 
 
 def _outage(error: KafkaException) -> BrokerUnavailable:
