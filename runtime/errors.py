@@ -10,7 +10,7 @@ class ClonepostError(Exception):
     """An expected failure; its text names what happened, with identifiers and without payload."""
 
 
-class Retryable(ClonepostError):  # noqa: N818 -- named for what the catcher does with it
+class Retryable(ClonepostError):
     """Nothing is wrong with the work: try the same again after a pause."""
 
 
@@ -30,7 +30,7 @@ class ConstraintViolated(Retryable):
         self.constraint = constraint
 
 
-class Poison(ClonepostError):  # noqa: N818 -- named for what the record is
+class Poison(ClonepostError):
     """A record that can never be processed. `reason` is a stable machine word, `detail` says what was found."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -39,5 +39,5 @@ class Poison(ClonepostError):  # noqa: N818 -- named for what the record is
         self.detail = detail
 
 
-class Fatal(ClonepostError):  # noqa: N818 -- named for what the catcher does with it
+class Fatal(ClonepostError):
     """Going on could lose or double something. Stop, loudly, and say what an operator should do."""

@@ -18,11 +18,11 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
-from schemas.topics import Topic
 
 from runtime.errors import BrokerUnavailable, Fatal
 from runtime.kafka import new_admin, new_producer
 from runtime.settings import Settings
+from schemas.topics import Topic
 
 _REQUEST_SECONDS: Final = 10.0
 _PROBE_GROUP: Final = "clonepost.readiness-probe"

@@ -1,0 +1,142 @@
+"""Bytes to records and back: Avro single-object encoding, and the Confluent wire format where a registry is in use.
+
+Decoding is total: any bytes give a record of a known schema or UndecodableRecord, nothing else. A schema is chosen by
+its pinned fingerprint alone, so that bytes from outside can never bring a schema of their own.
+"""
+
+import io
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final, cast
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+from fastavro.types import Schema
+
+from schemas.events import EVENT_NAMES, EventName
+
+# A producer's limit is 1 MB; nothing of ours comes near it. Checked before any byte is interpreted.
+MAX_RECORD_BYTES: Final = 1_048_576
+
+_SINGLE_OBJECT: Final = b"\xc3\x01"
+_SINGLE_OBJECT_HEADER_BYTES: Final = 10
+_CONFLUENT: Final = b"\x00"
+_CONFLUENT_HEADER_BYTES: Final = 5
+
+
+class UndecodableRecord(ValueError):
+    """Bytes that are no record of ours. `reason` is a stable machine word."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A record and its name; the record's keys and types are those of `schemas.events`."""
+
+    name: EventName
+    record: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    name: EventName
+    schema: Schema
+    fingerprint: bytes
+
+
+def _load(text: str, name: EventName) -> _Known:
+    raw = json.loads(text)
+    digest = fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO")
+    return _Known(name, fastavro.parse_schema(raw), struct.pack("<Q", int(digest, 16)))
+
+
+def _load_current() -> dict[EventName, _Known]:
+    folder = files("schemas") / "avro"
+    return {name: _load((folder / f"{name}.avsc").read_text("utf-8"), name) for name in EVENT_NAMES}
+
+
+def _load_released() -> dict[bytes, _Known]:
+    known: dict[bytes, _Known] = {}
+    for release in (files("schemas") / "released").iterdir():
+        for name in EVENT_NAMES:
+            file = release / f"{name}.avsc"
+            if file.is_file():
+                schema = _load(file.read_text("utf-8"), name)
+                known[schema.fingerprint] = schema
+    return known
+
+
+_CURRENT: Final = _load_current()
+_READABLE: Final = _load_released() | {known.fingerprint: known for known in _CURRENT.values()}
+
+
+def schema_json(name: EventName) -> dict[str, Any]:
+    """The current schema of a record, as its `.avsc` file has it."""
+    return cast("dict[str, Any]", json.loads((files("schemas") / "avro" / f"{name}.avsc").read_text("utf-8")))
+
+
+def encode(name: EventName, record: Mapping[str, Any]) -> bytes:
+    """Single-object encoding of a record. Raises ValueError or KeyError when it does not fit the schema: a defect."""
+    known = _CURRENT[name]
+    buffer = io.BytesIO()
+    buffer.write(_SINGLE_OBJECT)
+    buffer.write(known.fingerprint)
+    fastavro.schemaless_writer(buffer, known.schema, record)
+    return buffer.getvalue()
+
+
+def event_name(data: bytes) -> EventName | None:
+    """The record's name from its fingerprint alone, without decoding it; None when that is not known."""
+    known = _READABLE.get(data[2:_SINGLE_OBJECT_HEADER_BYTES]) if data[:2] == _SINGLE_OBJECT else None
+    return None if known is None else known.name
+
+
+def decode(
+    data: bytes | None, allowed: frozenset[EventName], registry: Mapping[int, EventName] | None = None
+) -> Decoded:
+    """Decode one record of the allowed kinds, written by this release or any before it.
+
+    `registry` maps the ids of a schema registry to our names and lets the Confluent wire format be read; ids it lacks
+    are undecodable. Raises UndecodableRecord for every other input.
+    """
+    if data is None:
+        raise UndecodableRecord("TOMBSTONE", "the record has no value; write a record, never a tombstone")
+    if len(data) > MAX_RECORD_BYTES:
+        raise UndecodableRecord("TOO_LARGE", f"{len(data)} bytes; the limit is {MAX_RECORD_BYTES}")
+    if data[:2] == _SINGLE_OBJECT and len(data) >= _SINGLE_OBJECT_HEADER_BYTES:
+        writer = _READABLE.get(data[2:_SINGLE_OBJECT_HEADER_BYTES])
+        start = _SINGLE_OBJECT_HEADER_BYTES
+    elif data[:1] == _CONFLUENT and len(data) >= _CONFLUENT_HEADER_BYTES and registry is not None:
+        name = registry.get(int.from_bytes(data[1:_CONFLUENT_HEADER_BYTES], "big"))
+        writer = None if name is None else _CURRENT[name]
+        start = _CONFLUENT_HEADER_BYTES
+    else:
+        raise UndecodableRecord("UNKNOWN_FRAMING", "no Avro single-object header (C3 01 and the schema's fingerprint)")
+    if writer is None:
+        raise UndecodableRecord("UNKNOWN_SCHEMA", "the schema's fingerprint is none that this topic's contract has")
+    if writer.name not in allowed:
+        raise UndecodableRecord("WRONG_RECORD", f"{writer.name} does not belong on this topic")
+    return Decoded(writer.name, _body(data, start, writer))
+
+
+def _body(data: bytes, start: int, writer: _Known) -> Any:
+    reader = _CURRENT[writer.name]
+    buffer = io.BytesIO(data)
+    buffer.seek(start)
+    try:
+        record = fastavro.schemaless_reader(
+            buffer, writer.schema, None if reader.fingerprint == writer.fingerprint else reader.schema
+        )
+    except Exception as error:
+        # fastavro raises whatever its parts raise; any of it means bad bytes.
+        raise UndecodableRecord("UNDECODABLE", f"{writer.name}: {type(error).__name__} while decoding") from error
+    if buffer.tell() != len(data):
+        # fastavro ignores what follows; a longer record would be read as the shorter one it starts with.
+        raise UndecodableRecord("TRAILING_BYTES", f"{writer.name}: {len(data) - buffer.tell()} bytes after its end")
+    return record

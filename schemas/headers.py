@@ -1,0 +1,26 @@
+"""Names of record headers. Values are UTF-8 text. All are optional on input; a `ce_type` that contradicts is poison.
+
+Public topics carry the CloudEvents headers (Kafka binding, binary mode); internal topics carry `traceparent` alone.
+"""
+
+from typing import Final
+
+CE_ID: Final = "ce_id"
+CE_TYPE: Final = "ce_type"
+CE_SOURCE: Final = "ce_source"
+CE_TIME: Final = "ce_time"
+TRACEPARENT: Final = "traceparent"
+# On a request: the partition of clone.replies that the asker reads. Its ce_id comes back in the reply.
+REPLY_TO: Final = "reply_to"
+
+CE_TYPE_PREFIX: Final = "clonepost.events."
+SOURCE: Final = "clonepost"
+
+DEAD_LETTER_REASON: Final = "dlq_reason"
+DEAD_LETTER_DETAIL: Final = "dlq_detail"
+DEAD_LETTER_STAGE: Final = "dlq_stage"
+DEAD_LETTER_TOPIC: Final = "dlq_topic"
+DEAD_LETTER_PARTITION: Final = "dlq_partition"
+DEAD_LETTER_OFFSET: Final = "dlq_offset"
+DEAD_LETTER_TIME: Final = "dlq_time_ms"
+DEAD_LETTER_ATTEMPTS: Final = "dlq_attempts"

@@ -1,0 +1,103 @@
+"""Ids: UUIDs inside, `prefix_` + 26 Crockford base32 characters (a ULID's alphabet, upper case) outside.
+
+Every derived id is a pure function of what it names, so that any process computes the same one. The namespaces and
+names below are held by readers of our topics: never change.
+"""
+
+import uuid
+from typing import Final, Literal, NewType
+
+OrgId = NewType("OrgId", uuid.UUID)
+ProjectId = NewType("ProjectId", uuid.UUID)
+LayerId = NewType("LayerId", uuid.UUID)
+PostId = NewType("PostId", uuid.UUID)
+ContainerId = NewType("ContainerId", uuid.UUID)
+VariationId = NewType("VariationId", uuid.UUID)
+JobId = NewType("JobId", uuid.UUID)
+RequestId = NewType("RequestId", uuid.UUID)
+EventId = NewType("EventId", uuid.UUID)
+
+Prefix = Literal["org", "proj", "lay", "pp", "cnt", "var", "job", "req", "evt"]
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUE: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_ULID_CHARACTERS: Final = 26
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_LAST_TEN_BITS: Final = 0x3FF
+
+
+class InvalidId(ValueError):
+    """A text that is no id of the kind asked for; the message says which forms are."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        super().__init__(f"must be a UUID, {prefix}_<26 Crockford base32 characters> or {prefix}_<UUID>")
+
+
+def format_id(prefix: Prefix, value: uuid.UUID) -> str:
+    """The outside form: `job_01HXZ9G7KMV2QX8Y1S5RJW3B7T`."""
+    number = value.int
+    pairs = []
+    for _ in range(_ULID_CHARACTERS // 2):
+        pairs.append(_PAIRS[number & _LAST_TEN_BITS])
+        number >>= 10
+    pairs.append(prefix + "_")
+    pairs.reverse()
+    return "".join(pairs)
+
+
+def parse_id(prefix: Prefix, text: str) -> uuid.UUID:
+    """Read any of the three input forms, in either case. Raises InvalidId."""
+    bare = text
+    if len(text) > len(prefix) and text[len(prefix)] == "_" and text[: len(prefix)].lower() == prefix:
+        bare = text[len(prefix) + 1 :]
+        if len(bare) == _ULID_CHARACTERS:
+            return _from_ulid(prefix, bare)
+    parsed = parse_uuid(bare)
+    if parsed is None:
+        raise InvalidId(prefix)
+    return parsed
+
+
+def parse_uuid(text: str) -> uuid.UUID | None:
+    """The UUID that the text writes in its plain 8-4-4-4-12 form, or None. Python's own parser takes far more forms."""
+    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
+        return None
+    digits = text.replace("-", "")
+    if len(digits) != 32 or not digits.isascii() or not digits.isalnum():
+        return None
+    try:
+        return uuid.UUID(int=int(digits, 16))
+    except ValueError:
+        return None
+
+
+def _from_ulid(prefix: Prefix, text: str) -> uuid.UUID:
+    number = 0
+    for character in text.upper():
+        value = _VALUE.get(character)
+        if value is None:
+            raise InvalidId(prefix)
+        number = number << 5 | value
+    if number >> 128:
+        raise InvalidId(prefix)
+    return uuid.UUID(int=number)
+
+
+def new_request_id() -> RequestId:
+    """A fresh random request id."""
+    return RequestId(uuid.uuid4())
+
+
+def variation_id(job_id: JobId, index: int) -> VariationId:
+    """The id of a job's variation: version-5 UUID in the job's namespace of `variation/<index>`."""
+    return VariationId(uuid.uuid5(job_id, f"variation/{index}"))
+
+
+def event_id(job_id: JobId, event_type: str) -> EventId:
+    """The id of the one event of that type that a job can have: version-5 UUID in the job's namespace of the type."""
+    return EventId(uuid.uuid5(job_id, event_type))
+
+
+def record_event_id(topic_id: uuid.UUID, partition: int, offset: int, event_type: str) -> EventId:
+    """The id of an event that answers one record: version-5 UUID in the topic's namespace of the record's place."""
+    return EventId(uuid.uuid5(topic_id, f"{partition}/{offset}/{event_type}"))
