@@ -42,7 +42,7 @@ class VariationOutcome(TypedDict):
 
 
 class CloneRequested(TypedDict):
-    """A request to clone a tracked post into a new container. Public: written to clone.requests, keyed by containerId."""
+    """A request to clone a tracked post into a new container. Public; on clone.requests, keyed by containerId."""
 
     orgId: str
     containerId: str
@@ -59,7 +59,7 @@ class CloneRequested(TypedDict):
 
 
 class CloneCancelRequested(TypedDict):
-    """A request to cancel a job. Public: written to clone.requests, keyed by containerId."""
+    """A request to cancel a job. Public; on clone.requests, keyed by containerId."""
 
     orgId: str
     containerId: str

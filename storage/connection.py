@@ -29,7 +29,7 @@ Connection = psycopg.Connection[TupleRow]
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Turn what the driver raises into `DatabaseUnavailable` or `ConstraintViolated`; let programming errors through."""
+    """Turn driver errors into `DatabaseUnavailable` or `ConstraintViolated`; let programming errors through."""
     try:
         yield
     except pg.UniqueViolation as error:
