@@ -3,6 +3,7 @@
 Public topics carry the CloudEvents headers (Kafka binding, binary mode); internal topics carry `traceparent` alone.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 CE_ID: Final = "ce_id"
@@ -24,3 +25,24 @@ DEAD_LETTER_PARTITION: Final = "dlq_partition"
 DEAD_LETTER_OFFSET: Final = "dlq_offset"
 DEAD_LETTER_TIME: Final = "dlq_time_ms"
 DEAD_LETTER_ATTEMPTS: Final = "dlq_attempts"
+
+
+def rfc3339(at_ms: int) -> str:
+    """`2026-01-31T12:00:00.000Z`: UTC with milliseconds, the one form in which times leave this system."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def public(event_name: str, event_id: str, at_ms: int, traceparent: str | None) -> list[tuple[str, bytes]]:
+    """The headers of a record on a public topic: CloudEvents, and the trace where there is one. `at_ms` is Unix time."""
+    values = [
+        (CE_ID, event_id.encode()),
+        (CE_TYPE, (CE_TYPE_PREFIX + event_name).encode()),
+        (CE_SOURCE, SOURCE.encode()),
+        (CE_TIME, rfc3339(at_ms).encode()),
+    ]
+    return values if traceparent is None else [*values, (TRACEPARENT, traceparent.encode())]
+
+
+def internal(traceparent: str | None) -> list[tuple[str, bytes]]:
+    """The headers of a record on an internal topic: the trace and nothing else."""
+    return [] if traceparent is None else [(TRACEPARENT, traceparent.encode())]

@@ -1,0 +1,23 @@
+"""`clonepost run dedup`: judge clone.requests."""
+
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from consumers.dedup.consumer import STAGE, DedupHandler
+from runtime.batch_loop import BatchLoop
+from runtime.kafka_admin import KafkaAdmin
+from runtime.publishing import Publisher
+from schemas.topics import REQUESTS
+from storage.connection import Database
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = load_settings()
+    with role_process("dedup", settings) as stopping:
+        database = Database(require_database(settings), application_name="clonepost-dedup")
+        topic = settings.topic_prefix + REQUESTS.name
+        admin = KafkaAdmin(settings)
+        topic_id = patiently(stopping, lambda: admin.topic(topic)).topic_id
+        handler = DedupHandler(database, Publisher(settings), topic_id=topic_id, topic_prefix=settings.topic_prefix)
+        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
+        stop_when(stopping, loop.stop)
+        loop.run()

@@ -1,0 +1,472 @@
+"""Everything the dedup consumer reads and writes, in one transaction a batch.
+
+`read` first locks the wallets of the batch's organisations, in sorted order and in a statement of its own: under READ
+COMMITTED the statements after it then see everything that the lock's last holder committed. So two dedup processes
+never judge requests of one organisation at the same time, and the constraints only fire on a defect or a failover.
+Times are Unix milliseconds of the database's clock.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from schemas.canonical import Mode, Overrides
+from storage.connection import Connection
+from storage.wallets import Reservation, lock_wallets, reserve
+
+IDEMPOTENCY_KEY_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands in clone.requests; with the topic's id, the identity of a record."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An accepted request, as `claims` holds it."""
+
+    org_id: uuid.UUID
+    container_id: uuid.UUID
+    job_id: uuid.UUID
+    project_id: uuid.UUID
+    layer_id: uuid.UUID
+    source_post_id: uuid.UUID
+    mode: Mode
+    variations: int
+    overrides: Overrides
+    variation_price: int
+    ordinal: int
+    requested_by: str
+    requested_at_ms: int
+    accepted_at_ms: int
+    deadline_at_ms: int
+    traceparent: str | None
+    topic_id: uuid.UUID
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused record. `details` is what the error's details are; ids are null where the record had none."""
+
+    kind: Literal["clone", "cancel"]
+    org_id: uuid.UUID | None
+    container_id: uuid.UUID
+    job_id: uuid.UUID
+    project_id: uuid.UUID | None
+    code: str
+    message: str
+    details: dict[str, Any] | None
+    refused_at_ms: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """An accepted cancel."""
+
+    job_id: uuid.UUID
+    org_id: uuid.UUID
+    container_id: uuid.UUID
+    requested_by: str
+    reason: str | None
+    canceled_at_ms: int
+    topic_id: uuid.UUID
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """What a cancel needs to know of the job it names. `open_variations` counts those that have not ended."""
+
+    org_id: uuid.UUID
+    container_id: uuid.UUID
+    status: str
+    ended_variations: int
+    variations: int
+    cancellation: Cancellation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One content layer of a project."""
+
+    layer_id: uuid.UUID
+    active: bool
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePost:
+    """A tracked post; `project_id` null means that every project of the organisation may use it."""
+
+    post_id: uuid.UUID
+    project_id: uuid.UUID | None
+    platform: str
+    external_id: str
+
+
+@dataclass(slots=True)
+class Wallet:
+    """An organisation's means, as locked."""
+
+    available: int
+    running_jobs: int
+    max_running_jobs: int
+
+
+@dataclass(slots=True)
+class Lookups:
+    """What a batch asks the database."""
+
+    places: set[Place] = field(default_factory=set)
+    org_ids: set[uuid.UUID] = field(default_factory=set)
+    containers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    idempotency_keys: set[tuple[uuid.UUID, str]] = field(default_factory=set)
+    projects: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    internal_posts: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    external_posts: set[tuple[uuid.UUID, str]] = field(default_factory=set)
+    cancel_jobs: set[uuid.UUID] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class AdmissionState:
+    """What the database knew when the wallets were locked. `decide` changes the mutable parts as it folds a batch."""
+
+    topic_id: uuid.UUID
+    now_ms: int
+    wallets: dict[uuid.UUID, Wallet] = field(default_factory=dict)
+    claims: dict[tuple[uuid.UUID, uuid.UUID], Claim] = field(default_factory=dict)
+    refusals: dict[Place, Refusal] = field(default_factory=dict)
+    idempotency_keys: dict[tuple[uuid.UUID, str], uuid.UUID] = field(default_factory=dict)
+    layers: dict[tuple[uuid.UUID, uuid.UUID], list[Layer]] = field(default_factory=dict)
+    """By (organisation, project); a project without layers has an empty list, an unknown project no entry."""
+    ordinals: dict[tuple[uuid.UUID, uuid.UUID], int] = field(default_factory=dict)
+    internal_posts: dict[tuple[uuid.UUID, uuid.UUID], SourcePost] = field(default_factory=dict)
+    external_posts: dict[tuple[uuid.UUID, str], list[SourcePost]] = field(default_factory=dict)
+    jobs: dict[uuid.UUID, JobState] = field(default_factory=dict)
+    refused_jobs: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Writes:
+    """What a batch decided. Empty parts cost no statement."""
+
+    claims: list[Claim] = field(default_factory=list)
+    idempotency_keys: list[tuple[uuid.UUID, str, uuid.UUID]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    cancellations: list[Cancellation] = field(default_factory=list)
+
+
+class IdempotencyKeyTaken(Exception):
+    """Another writer took an idempotency key between our reading and our writing; read again."""
+
+
+_CLAIM_COLUMNS: Final = """c.org_id, c.container_id, c.job_id, c.project_id, c.layer_id, c.source_post_id, c.mode,
+  c.variations, c.overrides->>'caption', c.overrides->>'cta', c.overrides->>'voiceOverScript', c.variation_price,
+  c.ordinal, c.requested_by, (extract(epoch FROM c.requested_at) * 1000)::bigint,
+  (extract(epoch FROM c.accepted_at) * 1000)::bigint, (extract(epoch FROM c.deadline_at) * 1000)::bigint,
+  c.traceparent, c.topic_id, c.partition, c.record_offset"""
+
+
+def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> AdmissionState:
+    """Lock the wallets, then read what the batch needs. One round trip."""
+    partitions, offsets = [p.partition for p in lookups.places], [p.offset for p in lookups.places]
+    with connection.pipeline():
+        wallets = lock_wallets(connection, sorted(lookups.org_ids))
+        now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        refusals = connection.execute(
+            """SELECT r.kind, r.org_id, r.container_id, r.job_id, r.project_id, r.code, r.message, r.details,
+                      (extract(epoch FROM r.refused_at) * 1000)::bigint, r.partition, r.record_offset
+               FROM unnest(%s::int[], %s::bigint[]) AS asked (partition, record_offset)
+               JOIN refusals r ON r.topic_id = %s AND r.partition = asked.partition
+                              AND r.record_offset = asked.record_offset""",
+            (partitions, offsets, topic_id),
+        )
+        claims = _pairs(
+            connection,
+            lookups.containers,
+            f"SELECT {_CLAIM_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, container_id)"  # noqa: S608 -- constants only
+            " JOIN claims c USING (org_id, container_id)",
+        )
+        keys = _pairs(
+            connection,
+            lookups.idempotency_keys,
+            """SELECT k.org_id, k.idempotency_key, k.job_id
+               FROM unnest(%s::uuid[], %s::text[]) AS asked (org_id, idempotency_key)
+               JOIN idempotency_keys k USING (org_id, idempotency_key)
+               WHERE k.accepted_at > clock_timestamp() - interval '24 hours'""",
+        )
+        layers = _pairs(
+            connection,
+            lookups.projects,
+            """SELECT p.org_id, p.project_id, o.next_ordinal, l.layer_id, l.status, l.format
+               FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, project_id)
+               JOIN projects p USING (org_id, project_id)
+               LEFT JOIN project_ordinals o USING (org_id, project_id)
+               LEFT JOIN project_layers l USING (org_id, project_id)
+               ORDER BY l.layer_id""",
+        )
+        internal = _pairs(
+            connection,
+            lookups.internal_posts,
+            """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
+               FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, post_id)
+               JOIN source_posts s USING (org_id, post_id)""",
+        )
+        external = _pairs(
+            connection,
+            lookups.external_posts,
+            """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
+               FROM unnest(%s::uuid[], %s::text[]) AS asked (org_id, external_id)
+               JOIN source_posts s USING (org_id, external_id)
+               ORDER BY s.platform, s.post_id""",
+        )
+        jobs = _cancel_jobs(connection, sorted(lookups.cancel_jobs)) if lookups.cancel_jobs else None
+    state = AdmissionState(topic_id, _one(now.fetchone()))
+    state.wallets = {org_id: Wallet(available, running, most) for org_id, available, running, most in (wallets or ())}
+    state.refusals = {refusal.place: refusal for refusal in map(_refusal, refusals.fetchall())}
+    state.claims = {(row[0], row[1]): _claim(row) for row in claims}
+    state.idempotency_keys = {(org_id, key): job_id for org_id, key, job_id in keys}
+    for org_id, project_id, ordinal, layer_id, status, layer_format in layers:
+        found = state.layers.setdefault((org_id, project_id), [])
+        state.ordinals[org_id, project_id] = ordinal or 0
+        if layer_id is not None:
+            found.append(Layer(layer_id, status == "active", layer_format))
+    state.internal_posts = {(row[0], row[1]): SourcePost(*row[1:]) for row in internal}
+    for row in external:
+        state.external_posts.setdefault((row[0], row[4]), []).append(SourcePost(*row[1:]))
+    if jobs is not None:
+        state.jobs, state.refused_jobs = jobs()
+    return state
+
+
+def write(connection: Connection, state: AdmissionState, writes: Writes, next_offsets: dict[int, int]) -> None:
+    """Write what was decided, and move `dedup_progress` to `next_offsets` (by partition), in one round trip.
+
+    Raises ConstraintViolated (through the connection) or IdempotencyKeyTaken when another writer was faster.
+    """
+    taken = None
+    with connection.pipeline():
+        if writes.claims:
+            _insert_claims(connection, writes.claims)
+            reserve(
+                connection,
+                [
+                    Reservation(c.org_id, c.job_id, c.variations * c.variation_price, c.accepted_at_ms)
+                    for c in writes.claims
+                ],
+            )
+        if writes.idempotency_keys:
+            taken = connection.execute(
+                """INSERT INTO idempotency_keys AS k (org_id, idempotency_key, job_id, accepted_at)
+                   SELECT *, to_timestamp(%s / 1000.0) FROM unnest(%s::uuid[], %s::text[], %s::uuid[])
+                   ON CONFLICT (org_id, idempotency_key) DO UPDATE
+                   SET job_id = excluded.job_id, accepted_at = excluded.accepted_at
+                   WHERE k.accepted_at <= clock_timestamp() - interval '24 hours'
+                   RETURNING 1""",
+                (state.now_ms, *_columns(writes.idempotency_keys, 3)),
+            )
+        if writes.refusals:
+            _insert_refusals(connection, state.topic_id, writes.refusals)
+        if writes.cancellations:
+            _insert_cancellations(connection, writes.cancellations)
+        if next_offsets:
+            move_progress(connection, state.topic_id, next_offsets)
+    if taken is not None and len(taken.fetchall()) != len(writes.idempotency_keys):
+        raise IdempotencyKeyTaken
+
+
+def move_progress(connection: Connection, topic_id: uuid.UUID, next_offsets: dict[int, int]) -> None:
+    """Record that everything below these offsets is decided. Never moves back."""
+    connection.execute(
+        """INSERT INTO dedup_progress AS p (topic_id, partition, next_offset)
+           SELECT %s, * FROM unnest(%s::int[], %s::bigint[])
+           ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset
+           WHERE p.next_offset < excluded.next_offset""",
+        (topic_id, list(next_offsets), list(next_offsets.values())),
+    )
+
+
+def _insert_claims(connection: Connection, claims: Sequence[Claim]) -> None:
+    rows = [
+        (
+            c.org_id,
+            c.container_id,
+            c.job_id,
+            c.project_id,
+            c.layer_id,
+            c.source_post_id,
+            c.mode,
+            c.variations,
+            _overrides_json(c.overrides),
+            c.variation_price,
+            c.ordinal,
+            c.requested_by,
+            c.requested_at_ms,
+            c.accepted_at_ms,
+            c.deadline_at_ms,
+            c.traceparent,
+            c.topic_id,
+            c.place.partition,
+            c.place.offset,
+        )
+        for c in claims
+    ]
+    columns = _columns(rows, 19)
+    connection.execute(
+        """INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
+             overrides, variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent,
+             topic_id, partition, record_offset)
+           SELECT org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
+             overrides::jsonb, variation_price, ordinal, requested_by, to_timestamp(requested_at / 1000.0),
+             to_timestamp(accepted_at / 1000.0), to_timestamp(deadline_at / 1000.0), traceparent, topic_id, partition,
+             record_offset
+           FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[],
+             %s::smallint[], %s::text[], %s::int[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+             %s::text[], %s::uuid[], %s::int[], %s::bigint[])
+           AS new (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations, overrides,
+             variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent, topic_id,
+             partition, record_offset)""",
+        columns,
+    )
+    connection.execute(
+        """INSERT INTO jobs (job_id, org_id, accepted_at, updated_at)
+           SELECT job_id, org_id, to_timestamp(at / 1000.0), to_timestamp(at / 1000.0)
+           FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS new (job_id, org_id, at)""",
+        (columns[2], columns[0], columns[13]),
+    )
+    ordinals: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
+    for claim in claims:
+        ordinals[claim.org_id, claim.project_id] = claim.ordinal + 1
+    connection.execute(
+        """INSERT INTO project_ordinals (org_id, project_id, next_ordinal)
+           SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
+           ON CONFLICT (org_id, project_id) DO UPDATE SET next_ordinal = excluded.next_ordinal""",
+        _columns([(*project, following) for project, following in ordinals.items()], 3),
+    )
+
+
+def _insert_refusals(connection: Connection, topic_id: uuid.UUID, refusals: Sequence[Refusal]) -> None:
+    rows = [
+        (
+            r.place.partition,
+            r.place.offset,
+            r.kind,
+            r.org_id,
+            r.container_id,
+            r.job_id,
+            r.project_id,
+            r.code,
+            r.message,
+            None if r.details is None else json.dumps(r.details),
+            r.refused_at_ms,
+        )
+        for r in refusals
+    ]
+    connection.execute(
+        """INSERT INTO refusals (topic_id, partition, record_offset, kind, org_id, container_id, job_id, project_id,
+             code, message, details, refused_at)
+           SELECT %s, partition, record_offset, kind, org_id, container_id, job_id, project_id, code, message,
+             details::jsonb, to_timestamp(refused_at / 1000.0)
+           FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[],
+             %s::text[], %s::text[], %s::bigint[])
+           AS new (partition, record_offset, kind, org_id, container_id, job_id, project_id, code, message, details,
+             refused_at)""",
+        (topic_id, *_columns(rows, 11)),
+    )
+
+
+def _insert_cancellations(connection: Connection, cancellations: Sequence[Cancellation]) -> None:
+    rows = [
+        (
+            c.job_id,
+            c.org_id,
+            c.container_id,
+            c.requested_by,
+            c.reason,
+            c.canceled_at_ms,
+            c.topic_id,
+            c.place.partition,
+            c.place.offset,
+        )
+        for c in cancellations
+    ]
+    connection.execute(
+        """INSERT INTO cancellations (job_id, org_id, container_id, requested_by, reason, canceled_at, topic_id,
+             partition, record_offset)
+           SELECT job_id, org_id, container_id, requested_by, reason, to_timestamp(canceled_at / 1000.0), topic_id,
+             partition, record_offset
+           FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::uuid[], %s::int[],
+             %s::bigint[])
+           AS new (job_id, org_id, container_id, requested_by, reason, canceled_at, topic_id, partition,
+             record_offset)""",
+        _columns(rows, 9),
+    )
+
+
+def _cancel_jobs(connection: Connection, job_ids: list[uuid.UUID]) -> Any:
+    jobs = connection.execute(
+        """SELECT c.job_id, c.org_id, c.container_id, j.status, c.variations,
+                  (SELECT count(*) FROM variations v
+                   WHERE v.job_id = c.job_id AND v.state IN ('succeeded', 'failed', 'canceled')),
+                  x.requested_by, x.reason, (extract(epoch FROM x.canceled_at) * 1000)::bigint, x.topic_id,
+                  x.partition, x.record_offset
+           FROM claims c JOIN jobs j USING (job_id) LEFT JOIN cancellations x USING (job_id)
+           WHERE c.job_id = ANY(%s::uuid[])""",
+        (job_ids,),
+    )
+    refused = connection.execute(
+        "SELECT DISTINCT org_id, job_id FROM refusals WHERE kind = 'clone' AND org_id IS NOT NULL"
+        " AND job_id = ANY(%s::uuid[])",
+        (job_ids,),
+    )
+
+    def rows() -> tuple[dict[uuid.UUID, JobState], set[tuple[uuid.UUID, uuid.UUID]]]:
+        states = {}
+        for job_id, org_id, container_id, status, variations, ended, by, reason, at, topic_id, *place in jobs:
+            canceled = None
+            if by is not None:
+                canceled = Cancellation(job_id, org_id, container_id, by, reason, at, topic_id, Place(*place))
+            states[job_id] = JobState(org_id, container_id, status, ended, variations, canceled)
+        return states, {(org_id, job_id) for org_id, job_id in refused}
+
+    return rows
+
+
+def _pairs(connection: Connection, asked: Iterable[tuple[Any, Any]], statement: str) -> Iterable[tuple[Any, ...]]:
+    pairs = list(asked)
+    if not pairs:
+        return ()
+    return connection.execute(statement, ([a for a, _ in pairs], [b for _, b in pairs]), binary=True)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _refusal(row: Any) -> Refusal:
+    return Refusal(*row[:9], place=Place(row[9], row[10]))
+
+
+def _claim(row: Any) -> Claim:
+    fields = [*row[:8], Overrides(*row[8:11]), *row[11:19], Place(row[19], row[20])]
+    return Claim(*fields)
+
+
+def _overrides_json(overrides: Overrides) -> str | None:
+    texts = {"caption": overrides.caption, "cta": overrides.cta, "voiceOverScript": overrides.voice_over_script}
+    present = {name: text for name, text in texts.items() if text is not None}
+    return json.dumps(present) if present else None
+
+
+def _one(row: tuple[Any, ...] | None) -> Any:
+    if row is None:
+        raise AssertionError("a statement that always returns a row returned none")
+    return row[0]
