@@ -4,6 +4,7 @@
 Producing the same records again after a failure is always safe: readers know them by their event ids.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,19 +38,26 @@ class Publishing(Protocol):
 
 
 class Publisher:
-    """A synchronous publisher for one thread. A fatal client error replaces the client and raises BrokerUnavailable."""
+    """A synchronous publisher; threads that share it take turns.
+
+    A failure replaces the client, so that nothing half-sent is delivered later, and raises BrokerUnavailable.
+    """
 
     def __init__(self, settings: Settings, *, flush_seconds: float = 15.0, **changes: Any) -> None:
         self._settings = settings
         self._changes = changes
         self._flush_seconds = flush_seconds
         self._failures: list[str] = []
+        self._turn = threading.Lock()
         self._producer = self._new_producer()
 
     def publish(self, records: Sequence[Outgoing]) -> None:
         """Produce and wait: on return every record is durable. Raises BrokerUnavailable, outcome unknown."""
-        if not records:
-            return
+        if records:
+            with self._turn:
+                self._publish(records)
+
+    def _publish(self, records: Sequence[Outgoing]) -> None:
         self._failures.clear()
         try:
             for record in records:

@@ -33,7 +33,7 @@ def rfc3339(at_ms: int) -> str:
 
 
 def public(event_name: str, event_id: str, at_ms: int, traceparent: str | None) -> list[tuple[str, bytes]]:
-    """The headers of a record on a public topic: CloudEvents, and the trace where there is one. `at_ms` is Unix time."""
+    """The headers of a record on a public topic: CloudEvents, and the trace if there is one; `at_ms` is Unix time."""
     values = [
         (CE_ID, event_id.encode()),
         (CE_TYPE, (CE_TYPE_PREFIX + event_name).encode()),

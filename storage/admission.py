@@ -452,7 +452,8 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def _refusal(row: Any) -> Refusal:
-    return Refusal(*row[:9], place=Place(row[9], row[10]))
+    fields = [*row[:9], Place(row[9], row[10])]
+    return Refusal(*fields)
 
 
 def _claim(row: Any) -> Claim:

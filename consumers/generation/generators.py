@@ -1,0 +1,79 @@
+"""The port between running variations and making them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from storage.variations import Material
+
+Step = Literal["analyzing_source", "generating", "rendering"]
+ReportStep = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished creative. `creative` and `provenance` are what GET content shows."""
+
+    hook_shape: str
+    visual_format: str
+    duration_ms: int
+    creative: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One variation to make. `attempt` counts from 1; `material` is None for a generator that needs none."""
+
+    job_id: str
+    index: int
+    attempt: int
+    material: Material | None
+
+
+class GenerationFailed(Exception):
+    """The variation cannot be made; trying again would not help. `code` is what the variation's error shows."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RetryLater(Exception):
+    """The variation may succeed later. `wait_seconds` None leaves the wait to the retry ladder."""
+
+    def __init__(self, code: str, message: str, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.wait_seconds = wait_seconds
+
+
+class Generator(Protocol):
+    """Makes variations. Called from several threads when `waits`, else from one."""
+
+    @property
+    def name(self) -> str:
+        """As shown in events, with the version: `embedded/1`."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether it spends its time waiting (for a provider), so that several may run in one process."""
+        ...
+
+    @property
+    def lease_ahead(self) -> int:
+        """How many variations one process may hold leased: enough to keep it busy, few enough to share the work."""
+        ...
+
+    @property
+    def needs_material(self) -> bool:
+        """Whether `Order.material` must be loaded."""
+        ...
+
+    def generate(self, order: Order, report: ReportStep) -> Made:
+        """Make one variation. Deterministic in the order where the generator can be.
+
+        Raises GenerationFailed or RetryLater.
+        """
+        ...

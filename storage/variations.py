@@ -1,0 +1,313 @@
+"""The life of a variation: one function per transition, each a single statement that names the states it leaves.
+
+Only the generate role calls these. Time is the database's `clock_timestamp()` alone. Arguments are batches; a batch is
+sorted by key, so that two processes lock rows in one order.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """An accepted job whose variations are to be made."""
+
+    job_id: uuid.UUID
+    org_id: uuid.UUID
+    variations: int
+    deadline_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lease:
+    """The right to finish one variation, until another attempt takes it over."""
+
+    job_id: uuid.UUID
+    index: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that generation reads of a job: the claim, the brand, the layer and the source post."""
+
+    job_id: uuid.UUID
+    container_id: uuid.UUID
+    org_id: uuid.UUID
+    project_id: uuid.UUID
+    traceparent: str | None
+    mode: str
+    variations: int
+    overrides: dict[str, str]
+    ordinal: int
+    brand: dict[str, Any]
+    layer_format: str
+    platform: str | None
+    language: str
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A finished variation."""
+
+    lease: Lease
+    hook_shape: str
+    visual_format: str
+    duration_ms: int
+    creative: str
+    """JSON text."""
+    provenance: str
+    """JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A variation that cannot be made."""
+
+    lease: Lease
+    code: str
+    message: str
+    provenance: str
+    """JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Variations of one job that have just ended (none: look at the job again)."""
+
+    job_id: uuid.UUID
+    container_id: uuid.UUID
+    traceparent: str | None
+    indexes: tuple[int, ...]
+
+
+def fan_out(
+    connection: Connection, jobs: Sequence[NewJob], *, room: int, worker_id: uuid.UUID, lease_seconds: float
+) -> list[Lease]:
+    """none -> leased for the first `room` variations, none -> pending for the rest. Returns the leases.
+
+    Rows that exist stay as they are, so a job that is fanned out again loses and doubles nothing. A job that has ended
+    or is being canceled gets no rows here.
+    """
+    rows = connection.execute(
+        """INSERT INTO variations (job_id, variation_index, org_id, state, attempt, lease_until, worker_id, deadline_at)
+           SELECT n.job_id, n.i, n.org_id, CASE WHEN n.place <= %(room)s THEN 'leased' ELSE 'pending' END,
+             CASE WHEN n.place <= %(room)s THEN 1 ELSE 0 END,
+             CASE WHEN n.place <= %(room)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
+             CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, to_timestamp(n.deadline_at / 1000.0)
+           FROM (SELECT a.job_id, a.org_id, a.deadline_at, i, row_number() OVER (ORDER BY a.ordinality, i) AS place
+                 FROM unnest(%(jobs)s::uuid[], %(orgs)s::uuid[], %(counts)s::int[], %(deadlines)s::bigint[])
+                   WITH ORDINALITY AS a (job_id, org_id, variations, deadline_at, ordinality)
+                 CROSS JOIN generate_series(0, a.variations - 1) AS i) n
+           JOIN jobs j ON j.job_id = n.job_id AND j.status = 'running'
+           WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = n.job_id)
+           ON CONFLICT (job_id, variation_index) DO NOTHING
+           RETURNING job_id, variation_index, attempt""",
+        {
+            "room": room,
+            "lease": lease_seconds,
+            "worker": worker_id,
+            "jobs": [job.job_id for job in jobs],
+            "orgs": [job.org_id for job in jobs],
+            "counts": [job.variations for job in jobs],
+            "deadlines": [job.deadline_at_ms for job in jobs],
+        },
+        binary=True,
+    )
+    return [Lease(*row) for row in rows if row[2] > 0]
+
+
+def claim(connection: Connection, *, slots: int, worker_id: uuid.UUID, lease_seconds: float) -> list[Lease]:
+    """pending -> leased for up to `slots` variations that may start now, round robin over organisations.
+
+    The recursive part walks the index from one organisation to the next, so a flood of one is never read through.
+    """
+    rows = connection.execute(
+        """WITH RECURSIVE orgs AS (
+             (SELECT org_id FROM variations WHERE state = 'pending' ORDER BY org_id LIMIT 1)
+             UNION ALL
+             SELECT (SELECT v.org_id FROM variations v WHERE v.state = 'pending' AND v.org_id > o.org_id
+                     ORDER BY v.org_id LIMIT 1)
+             FROM orgs o WHERE o.org_id IS NOT NULL
+           ), candidates AS (
+             SELECT c.job_id, c.variation_index
+             FROM orgs o CROSS JOIN LATERAL (
+               SELECT v.job_id, v.variation_index, row_number() OVER (ORDER BY v.not_before) AS turn
+               FROM (SELECT job_id, variation_index, not_before FROM variations
+                     WHERE state = 'pending' AND org_id = o.org_id AND not_before <= clock_timestamp()
+                     ORDER BY not_before LIMIT %(slots)s) v
+             ) c
+             WHERE o.org_id IS NOT NULL
+             ORDER BY c.turn LIMIT %(slots)s * 2
+           ), locked AS (
+             SELECT v.job_id, v.variation_index
+             FROM variations v JOIN candidates c USING (job_id, variation_index)
+             WHERE v.state = 'pending'
+             LIMIT %(slots)s FOR UPDATE OF v SKIP LOCKED
+           )
+           UPDATE variations v SET state = 'leased', attempt = v.attempt + 1, worker_id = %(worker)s, step = NULL,
+             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+           FROM locked l WHERE v.job_id = l.job_id AND v.variation_index = l.variation_index AND v.state = 'pending'
+           RETURNING v.job_id, v.variation_index, v.attempt""",
+        {"slots": slots, "worker": worker_id, "lease": lease_seconds},
+        binary=True,
+    )
+    return [Lease(*row) for row in rows]
+
+
+def material(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Material]:
+    """What generation reads of these jobs, by job id."""
+    rows = connection.execute(
+        """SELECT c.job_id, c.container_id, c.org_id, c.project_id, c.traceparent, c.mode, c.variations,
+                  coalesce(c.overrides, '{}'::jsonb), c.ordinal, p.brand, l.format, l.platform, l.language,
+                  jsonb_build_object('platform', s.platform, 'format', s.format, 'caption', s.caption,
+                    'durationMs', s.duration_ms, 'transcript', s.transcript, 'shots', s.shots)
+           FROM claims c
+           JOIN projects p ON p.org_id = c.org_id AND p.project_id = c.project_id
+           JOIN project_layers l ON l.org_id = c.org_id AND l.project_id = c.project_id AND l.layer_id = c.layer_id
+           JOIN source_posts s ON s.org_id = c.org_id AND s.post_id = c.source_post_id
+           WHERE c.job_id = ANY(%s::uuid[])""",
+        (list(job_ids),),
+        binary=True,
+    )
+    return {row[0]: Material(*row) for row in rows}
+
+
+def containers(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[uuid.UUID, str | None]]:
+    """The container and the trace of these jobs."""
+    rows = connection.execute(
+        "SELECT job_id, container_id, traceparent FROM claims WHERE job_id = ANY(%s::uuid[])",
+        (list(job_ids),),
+        binary=True,
+    )
+    return {job_id: (container_id, traceparent) for job_id, container_id, traceparent in rows}
+
+
+def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
+    """leased -> succeeded by the attempt that holds the lease. Returns the leases whose result was taken."""
+    ordered = sorted(results, key=lambda result: result.lease)
+    rows = connection.execute(
+        """UPDATE variations v SET state = 'succeeded', lease_until = NULL, step = NULL,
+             finished_at = clock_timestamp(), hook_shape = r.hook_shape, visual_format = r.visual_format, duration_ms = r.duration_ms,
+             creative = r.creative::jsonb, provenance = r.provenance::jsonb
+           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::int[], %s::text[],
+                       %s::text[])
+             AS r (job_id, variation_index, attempt, hook_shape, visual_format, duration_ms, creative, provenance)
+           WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
+             AND v.state = 'leased' AND v.attempt = r.attempt
+           RETURNING v.job_id, v.variation_index, v.attempt""",
+        (
+            *_lease_columns([r.lease for r in ordered]),
+            [r.hook_shape for r in ordered],
+            [r.visual_format for r in ordered],
+            [r.duration_ms for r in ordered],
+            [r.creative for r in ordered],
+            [r.provenance for r in ordered],
+        ),
+        binary=True,
+    )
+    return {Lease(*row) for row in rows}
+
+
+def fail(connection: Connection, failures: Sequence[Failure]) -> set[Lease]:
+    """leased -> failed by the attempt that holds the lease. Returns the leases whose failure was taken."""
+    ordered = sorted(failures, key=lambda failure: failure.lease)
+    rows = connection.execute(
+        """UPDATE variations v SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(), step = NULL,
+             error_code = r.code, error_message = r.message, provenance = r.provenance::jsonb
+           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::text[])
+             AS r (job_id, variation_index, attempt, code, message, provenance)
+           WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
+             AND v.state = 'leased' AND v.attempt = r.attempt
+           RETURNING v.job_id, v.variation_index, v.attempt""",
+        (
+            *_lease_columns([f.lease for f in ordered]),
+            [f.code for f in ordered],
+            [f.message for f in ordered],
+            [f.provenance for f in ordered],
+        ),
+        binary=True,
+    )
+    return {Lease(*row) for row in rows}
+
+
+def put_back(connection: Connection, leases: Sequence[tuple[Lease, float]]) -> None:
+    """leased -> pending, not before so many seconds from now: a retry, or work that was not started before a stop.
+
+    Uncounted: `losses` counts workers that vanished, and this one speaks. The attempt number stays used.
+    """
+    ordered = sorted(leases)
+    connection.execute(
+        """UPDATE variations v SET state = 'pending', lease_until = NULL, worker_id = NULL, step = NULL,
+             not_before = clock_timestamp() + make_interval(secs => r.wait_seconds)
+           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float8[])
+             AS r (job_id, variation_index, attempt, wait_seconds)
+           WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
+             AND v.state = 'leased' AND v.attempt = r.attempt""",
+        (*_lease_columns([lease for lease, _ in ordered]), [wait for _, wait in ordered]),
+    )
+
+
+def renew(connection: Connection, leases: Sequence[Lease], *, lease_seconds: float) -> set[Lease]:
+    """Extend the leases that are still held; returns them. One that is missing was taken over or ended by others."""
+    rows = connection.execute(
+        """UPDATE variations v SET lease_until = clock_timestamp() + make_interval(secs => %s)
+           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[]) AS r (job_id, variation_index, attempt)
+           WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
+             AND v.state = 'leased' AND v.attempt = r.attempt
+           RETURNING v.job_id, v.variation_index, v.attempt""",
+        (lease_seconds, *_lease_columns(sorted(leases))),
+        binary=True,
+    )
+    return {Lease(*row) for row in rows}
+
+
+def mark_steps(connection: Connection, steps: Sequence[tuple[Lease, str]]) -> None:
+    """Say what slow attempts are at, for the stage that readers see."""
+    ordered = sorted(steps)
+    connection.execute(
+        """UPDATE variations v SET step = r.step
+           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[])
+             AS r (job_id, variation_index, attempt, step)
+           WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
+             AND v.state = 'leased' AND v.attempt = r.attempt""",
+        (*_lease_columns([lease for lease, _ in ordered]), [step for _, step in ordered]),
+    )
+
+
+def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
+    """none | pending | leased -> canceled for every variation of these jobs that has not ended.
+
+    The attempt rises, so that a worker that still holds a lease matches nothing. Only jobs with an accepted cancel.
+    """
+    jobs = sorted(job_ids)
+    connection.execute(
+        """UPDATE variations v SET state = 'canceled', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
+             step = NULL, finished_at = clock_timestamp()
+           FROM cancellations x
+           WHERE x.job_id = v.job_id AND v.job_id = ANY(%s::uuid[]) AND v.state IN ('pending', 'leased')""",
+        (jobs,),
+    )
+    connection.execute(
+        """INSERT INTO variations (job_id, variation_index, org_id, state, finished_at, deadline_at)
+           SELECT c.job_id, i, c.org_id, 'canceled', clock_timestamp(), c.deadline_at
+           FROM claims c JOIN cancellations x USING (job_id) CROSS JOIN generate_series(0, c.variations - 1) AS i
+           WHERE c.job_id = ANY(%s::uuid[])
+           ON CONFLICT (job_id, variation_index) DO NOTHING""",
+        (jobs,),
+    )
+
+
+def to_json(value: Any) -> str:
+    """JSON text for a jsonb column."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lease_columns(leases: Sequence[Lease]) -> tuple[list[uuid.UUID], list[int], list[int]]:
+    return [lease.job_id for lease in leases], [lease.index for lease in leases], [lease.attempt for lease in leases]
