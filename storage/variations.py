@@ -194,7 +194,8 @@ def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
     ordered = sorted(results, key=lambda result: result.lease)
     rows = connection.execute(
         """UPDATE variations v SET state = 'succeeded', lease_until = NULL, step = NULL,
-             finished_at = clock_timestamp(), hook_shape = r.hook_shape, visual_format = r.visual_format, duration_ms = r.duration_ms,
+             finished_at = clock_timestamp(), hook_shape = r.hook_shape, visual_format = r.visual_format,
+             duration_ms = r.duration_ms,
              creative = r.creative::jsonb, provenance = r.provenance::jsonb
            FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::int[], %s::text[],
                        %s::text[])

@@ -1,8 +1,8 @@
 """Runs leased variations outside the poll loop and commits their results in batches.
 
-Threads: workers call the generator; one committer writes results, publishes the wake-ups and frees the slots; one keeper
-renews leases, shows the steps of slow work and claims pending variations. An expired lease permits a takeover, it does
-not forbid the owner to finish: whoever writes first with the current attempt wins.
+Threads: workers call the generator; one committer writes results, publishes the wake-ups and frees the slots; one
+keeper renews leases, shows the steps of slow work and claims pending variations. An expired lease permits a takeover,
+it does not forbid the owner to finish: whoever writes first with the current attempt wins.
 """
 
 import queue

@@ -45,7 +45,7 @@ def attempt(generator: Generator, task: Task) -> Outcome:
         result: Success | Failure | PutBack = _failure(generator, task, error.code, str(error))
     except RetryLater as error:
         result = _retry(generator, task, error)
-    except Exception:
+    except Exception:  # noqa: BLE001 -- the boundary of foreign code: logged in full, and an outcome like any other
         _log.exception("generator_defect", job_id=str(lease.job_id), index=lease.index, generator=generator.name)
         result = _failure(generator, task, ErrorCode.INTERNAL, "The generator failed unexpectedly.")
     else:

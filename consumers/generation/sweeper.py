@@ -1,7 +1,7 @@
 """The sweeper: a loop in every generate process, one of which works at a time.
 
-It makes every promise hold that a lost record or a vanished worker would break. After a start or a reconnect it waits one
-lease before it judges leases: an outage must not look like the death of every worker.
+It makes every promise hold that a lost record or a vanished worker would break. After a start or a reconnect it waits
+one lease before it judges leases: an outage must not look like the death of every worker.
 """
 
 import threading

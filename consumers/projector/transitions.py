@@ -1,0 +1,97 @@
+"""What a job is, given its variations. Pure.
+
+running -> completed | failed | canceled when every variation has ended: any canceled one makes it canceled, else one
+that succeeded makes it completed, else it failed. While it runs, stage, progress and version only rise.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from schemas.errors import ErrorCode
+from schemas.ids import JobId, event_id
+from storage.projection import Facts, JobChange, VariationFacts
+
+STAGES: Final = ("queued", "analyzing_source", "generating", "rendering", "finalizing")
+_RANK: Final = {stage: rank for rank, stage in enumerate(STAGES)}
+_ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many variations ended, and how."""
+
+    succeeded: int
+    failed: int
+    canceled: int
+
+    @property
+    def ended(self) -> int:
+        """All that will not change any more."""
+        return self.succeeded + self.failed + self.canceled
+
+
+def count(variations: tuple[VariationFacts, ...]) -> Counts:
+    """Count the states that are final."""
+    states = [variation.state for variation in variations]
+    return Counts(states.count("succeeded"), states.count("failed"), states.count("canceled"))
+
+
+def transition(facts: Facts, *, now_ms: int, offset: int) -> JobChange | None:
+    """The job's next state, or None where nothing changes. `offset` is the wake-up's, kept for redelivery."""
+    job = facts.job
+    if job.status != "running":
+        return None
+    counts = count(facts.variations)
+    requested = facts.claim.variations
+    stage = max(job.stage, _stage(facts.variations), key=_RANK.__getitem__)
+    progress = max(job.progress, counts.ended / requested)
+    change = JobChange(
+        job_id=job.job_id,
+        status="running",
+        stage=stage,
+        progress=progress,
+        version=job.version + 1,
+        at_ms=now_ms,
+        succeeded=counts.succeeded,
+        failed=counts.failed,
+        canceled=counts.canceled,
+    )
+    if counts.ended < requested:
+        return change if (stage, progress) != (job.stage, job.progress) else None
+    return _ended(change, facts, counts, now_ms=now_ms, offset=offset)
+
+
+def _ended(change: JobChange, facts: Facts, counts: Counts, *, now_ms: int, offset: int) -> JobChange:
+    ended = replace(
+        change,
+        stage="finalizing",
+        progress=1.0,
+        finished_at_ms=now_ms,
+        credits_charged=counts.succeeded * facts.claim.variation_price,
+        ended_by_offset=offset,
+    )
+    if counts.canceled:
+        return replace(ended, status="canceled")
+    if counts.succeeded:
+        return replace(ended, status="completed", completion_event_id=event_id(JobId(facts.job.job_id), "JobCompleted"))
+    code, message = failure(facts.variations)
+    return replace(ended, status="failed", error_code=code, error_message=message)
+
+
+def failure(variations: tuple[VariationFacts, ...]) -> tuple[str, str]:
+    """Why a job failed: its deadline if that is what ended a variation, else its first failed variation's reason."""
+    failed = [variation for variation in variations if variation.state == "failed"]
+    late = next((v for v in failed if v.error_code == ErrorCode.DEADLINE_EXCEEDED), None)
+    if late is not None:
+        return ErrorCode.DEADLINE_EXCEEDED.value, "The job did not end in time."
+    return failed[0].error_code or ErrorCode.INTERNAL.value, failed[0].error_message or "No variation could be made."
+
+
+def _stage(variations: tuple[VariationFacts, ...]) -> str:
+    if any(variation.step == "rendering" for variation in variations):
+        return "rendering"
+    if any(variation.step == "generating" or variation.state in _ENDED for variation in variations):
+        return "generating"
+    if any(variation.state == "leased" for variation in variations):
+        return "analyzing_source"
+    return "queued"

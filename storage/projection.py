@@ -1,0 +1,219 @@
+"""The projector's reads and writes: recount jobs, end them, settle their credits, fill the outbox.
+
+`lock` takes the rows of `jobs` in sorted order; `facts`, a statement after it, then sees every variation that ended
+before. So whoever projects last sees all, and order, duplicates and lost wake-ups do not matter.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.connection import Connection
+from storage.wallets import Settlement, lock_wallets, settle
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A row of `jobs`, locked."""
+
+    job_id: uuid.UUID
+    status: str
+    stage: str
+    progress: float
+    version: int
+    finished_at_ms: int | None
+    ended_by_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFacts:
+    """What a job's events say of its request."""
+
+    job_id: uuid.UUID
+    org_id: uuid.UUID
+    container_id: uuid.UUID
+    project_id: uuid.UUID
+    layer_id: uuid.UUID
+    source_post_id: uuid.UUID
+    source_platform: str
+    mode: str
+    variations: int
+    variation_price: int
+    requested_by: str
+    requested_at_ms: int
+    accepted_at_ms: int
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariationFacts:
+    """What a job's state and events say of one variation."""
+
+    index: int
+    state: str
+    attempt: int
+    step: str | None
+    hook_shape: str | None
+    visual_format: str | None
+    duration_ms: int | None
+    error_code: str | None
+    error_message: str | None
+    generator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that decides what a job is."""
+
+    job: JobRow
+    claim: ClaimFacts
+    variations: tuple[VariationFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """The new state of one job. `finished_at_ms` and what follows are set when it ends."""
+
+    job_id: uuid.UUID
+    status: str
+    stage: str
+    progress: float
+    version: int
+    at_ms: int
+    succeeded: int
+    failed: int
+    canceled: int
+    finished_at_ms: int | None = None
+    credits_charged: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    completion_event_id: uuid.UUID | None = None
+    ended_by_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One completion event, encoded."""
+
+    event_id: uuid.UUID
+    job_id: uuid.UUID
+    record_key: str
+    record_value: bytes
+    traceparent: str | None
+    output_partition: int
+    created_at_ms: int
+
+
+def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, list[Facts]]:
+    """Lock these jobs, then read what they are made of. Returns the database's time (Unix ms) and the known jobs."""
+    ids = sorted(job_ids)
+    with connection.pipeline():
+        jobs = connection.execute(
+            """SELECT job_id, status, stage, progress, version, (extract(epoch FROM finished_at) * 1000)::bigint,
+                      ended_by_offset
+               FROM jobs WHERE job_id = ANY(%s::uuid[]) ORDER BY job_id FOR UPDATE""",
+            (ids,),
+            binary=True,
+        )
+        now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        claims = connection.execute(
+            """SELECT c.job_id, c.org_id, c.container_id, c.project_id, c.layer_id, c.source_post_id, s.platform,
+                      c.mode, c.variations, c.variation_price, c.requested_by, (extract(epoch FROM c.requested_at) *
+                      1000)::bigint, (extract(epoch FROM c.accepted_at) * 1000)::bigint, c.traceparent
+               FROM claims c JOIN source_posts s ON s.org_id = c.org_id AND s.post_id = c.source_post_id
+               WHERE c.job_id = ANY(%s::uuid[])""",
+            (ids,),
+            binary=True,
+        )
+        rows = connection.execute(
+            """SELECT job_id, variation_index, state, attempt, step, hook_shape, visual_format, duration_ms, error_code,
+                      error_message, provenance->>'generator'
+               FROM variations WHERE job_id = ANY(%s::uuid[]) ORDER BY job_id, variation_index""",
+            (ids,),
+            binary=True,
+        )
+    now_row = now.fetchone()
+    now_ms: int = now_row[0] if now_row else 0
+    by_job: dict[uuid.UUID, list[VariationFacts]] = {}
+    for row in rows:
+        by_job.setdefault(row[0], []).append(VariationFacts(*row[1:]))
+    facts = {row[0]: ClaimFacts(*row) for row in claims}
+    return now_ms, [
+        Facts(JobRow(*row), facts[row[0]], tuple(by_job.get(row[0], ()))) for row in jobs if row[0] in facts
+    ]
+
+
+def write(
+    connection: Connection,
+    changes: Sequence[JobChange],
+    settlements: Sequence[Settlement],
+    completions: Sequence[OutboxRow],
+) -> None:
+    """Write what was decided, in one round trip. The jobs' rows are locked; the wallets' are locked here, sorted."""
+    with connection.pipeline():
+        if settlements:
+            lock_wallets(connection, sorted({settlement.org_id for settlement in settlements}))
+            settle(connection, settlements)
+        if completions:
+            _insert_outbox(connection, completions)
+        if changes:
+            _update_jobs(connection, changes)
+
+
+def _insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
+    connection.execute(
+        """INSERT INTO outbox (event_id, job_id, record_key, record_value, traceparent, output_partition, created_at)
+           SELECT event_id, job_id, record_key, record_value, traceparent, output_partition,
+             to_timestamp(created_at / 1000.0)
+           FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::int[], %s::bigint[])
+           AS new (event_id, job_id, record_key, record_value, traceparent, output_partition, created_at)""",
+        _columns(
+            [
+                (r.event_id, r.job_id, r.record_key, r.record_value, r.traceparent, r.output_partition, r.created_at_ms)
+                for r in rows
+            ]
+        ),
+    )
+
+
+def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
+    connection.execute(
+        """UPDATE jobs j SET status = c.status, stage = c.stage, progress = c.progress, version = c.version,
+             updated_at = to_timestamp(c.at / 1000.0), succeeded = c.succeeded, failed = c.failed,
+             canceled = c.canceled, finished_at = to_timestamp(c.finished_at / 1000.0),
+             credits_charged = c.credits_charged, error_code = c.error_code, error_message = c.error_message,
+             completion_event_id = c.completion_event_id, ended_by_offset = c.ended_by_offset
+           FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::float8[], %s::int[], %s::bigint[], %s::smallint[],
+             %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::uuid[],
+             %s::bigint[])
+           AS c (job_id, status, stage, progress, version, at, succeeded, failed, canceled, finished_at,
+             credits_charged, error_code, error_message, completion_event_id, ended_by_offset)
+           WHERE j.job_id = c.job_id AND j.status = 'running'""",
+        _columns(
+            [
+                (
+                    c.job_id,
+                    c.status,
+                    c.stage,
+                    c.progress,
+                    c.version,
+                    c.at_ms,
+                    c.succeeded,
+                    c.failed,
+                    c.canceled,
+                    c.finished_at_ms,
+                    c.credits_charged,
+                    c.error_code,
+                    c.error_message,
+                    c.completion_event_id,
+                    c.ended_by_offset,
+                )
+                for c in changes
+            ]
+        ),
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
