@@ -1,0 +1,27 @@
+"""`clonepost run project`: keep the read table, settle credits, publish how jobs end."""
+
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from consumers.projector.consumer import STAGE, ProjectHandler
+from runtime.batch_loop import BatchLoop
+from runtime.kafka_admin import KafkaAdmin
+from runtime.publishing import Publisher
+from schemas.topics import JOBS_COMPLETED, VARIATION_RESULTS
+from storage.connection import Database
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = load_settings()
+    with role_process("project", settings) as stopping:
+        database = Database(require_database(settings), application_name="clonepost-project")
+        admin = KafkaAdmin(settings)
+        completions = patiently(stopping, lambda: admin.topic(settings.topic_prefix + JOBS_COMPLETED.name))
+        handler = ProjectHandler(
+            database,
+            Publisher(settings),
+            completion_partitions=completions.partitions,
+            topic_prefix=settings.topic_prefix,
+        )
+        loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + VARIATION_RESULTS.name])
+        stop_when(stopping, loop.stop)
+        loop.run()
