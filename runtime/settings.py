@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """Variations that one generate process works on at the same time."""
     lease_seconds: float = Field(default=30.0, gt=0)
     sweep_seconds: float = Field(default=2.0, gt=0)
+    rate_limits: bool = True
+    """Off: requests are counted and never refused, for benchmarks."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

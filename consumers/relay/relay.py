@@ -117,7 +117,11 @@ class Relay:
         if trust_after_publish(commit_seconds) is not Trust.FENCED:
             raise BrokerUnavailable(f"kafka: a commit took {commit_seconds:.1f} s and is not trusted")
         self._reached(Step.READ_BACK)
-        return self._read_back(connection, checkpoints)
+        marked = self._read_back(connection, checkpoints)
+        if marked < len(rows):
+            # Not all of it is in the log: what the client said cannot be trusted, and neither can what it says next.
+            raise BrokerUnavailable(f"kafka: only {marked} of {len(rows)} published events were read back")
+        return marked
 
     def _read_back(self, connection: Connection, checkpoints: dict[int, int]) -> int:
         events: list[tuple[uuid.UUID, int]] = []

@@ -1,0 +1,105 @@
+"""POST /v1/content/{containerId}/clone-from-post: the hot route, without a framework's layers."""
+
+import json
+import time
+from typing import Final
+
+from producer.errors import Answer, ApiError, invalid, json_answer, malformed
+from producer.ingest.requests import clone_record, outgoing
+from producer.ingest.sender import Sender
+from schemas.canonical import job_id
+from schemas.errors import HTTP_STATUS, ErrorCode
+from schemas.events import CloneReply
+from schemas.ids import OrgId, format_id
+from schemas.request_rules import MAX_IDEMPOTENCY_KEY_CHARACTERS, FieldProblem, RequestInvalid, request_from_body
+from schemas.strict_json import MalformedJson, parse_strict
+from storage.keys import ApiKey
+
+KIND: Final = "content_clone_from_post"
+
+
+class CloneRoute:
+    """Takes one clone request in."""
+
+    def __init__(self, sender: Sender, *, reply_partition: int, topic_prefix: str) -> None:
+        self._sender = sender
+        self._reply_partition = reply_partition
+        self._topic_prefix = topic_prefix
+
+    async def post(
+        self,
+        key: ApiKey,
+        container: str,
+        body: bytes,
+        *,
+        request_id: str,
+        idempotency_key: str | None,
+        traceparent: str,
+    ) -> Answer:
+        """Answer as the dedup consumer decided, or 202 when its verdict is late. Raises ApiError."""
+        try:
+            request = request_from_body(OrgId(key.org_id), container, parse_strict(body))
+        except MalformedJson as error:
+            raise malformed(str(error), status=422 if error.is_json else 400) from error
+        except RequestInvalid as error:
+            raise invalid(error.problems) from error
+        check_idempotency_key(idempotency_key)
+        now_ms = time.time_ns() // 1_000_000
+        record = clone_record(
+            request,
+            requested_by=f"key:{key.key_id}",
+            requested_at_ms=now_ms,
+            idempotency_key=idempotency_key,
+        )
+        reply = await self._sender.ask(
+            request_id,
+            outgoing(
+                "CloneRequested",
+                record,
+                request_id=request_id,
+                at_ms=now_ms,
+                traceparent=traceparent,
+                topic_prefix=self._topic_prefix,
+                reply_partition=self._reply_partition,
+            ),
+        )
+        if reply is not None and reply["outcome"] == "refused":
+            raise refusal(reply)
+        job = format_id("job", job_id(request))
+        return _accepted(
+            job,
+            format_id("cnt", request.container_id),
+            replayed=reply is not None and reply["outcome"] == "replayed",
+        )
+
+
+def check_idempotency_key(idempotency_key: str | None) -> None:
+    """1 to 255 printable ASCII characters, where there is one. Raises ApiError."""
+    if idempotency_key is None:
+        return
+    if not 1 <= len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS or not idempotency_key.isprintable():
+        problem = FieldProblem("Idempotency-Key", f"must have 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} characters")
+        raise invalid([problem])
+
+
+def refusal(reply: CloneReply) -> ApiError:
+    """The error that a refused request is answered with: the same code over HTTP as over Kafka."""
+    code = ErrorCode(reply["code"] or ErrorCode.INTERNAL)
+    details = reply["details"]
+    return ApiError(
+        code,
+        reply["message"] or "The request was refused.",
+        status=HTTP_STATUS.get(code, 409),
+        details=None if details is None else json.loads(details),
+        retry_after_seconds=5 if code is ErrorCode.RATE_LIMITED else None,
+    )
+
+
+def _accepted(job: str, container: str, *, replayed: bool) -> Answer:
+    location = f"/v1/jobs/{job}"
+    # Rendered from the request alone, so that every replay gets the same bytes.
+    body = {"jobId": job, "kind": KIND, "status": "running", "containerId": container, "locationUrl": location}
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"location", location.encode()),)
+    if replayed:
+        headers = (*headers, (b"idempotent-replayed", b"true"))
+    return json_answer(202, body, headers)

@@ -1,0 +1,43 @@
+"""Publishes a request and waits for its outcome."""
+
+from typing import Protocol
+
+from producer.errors import unavailable
+from producer.ingest.verdicts import NotAcknowledged, Outcome, Verdicts
+from runtime.async_producer import Delivered
+from runtime.errors import BrokerUnavailable
+from runtime.publishing import Outgoing
+from schemas.events import CloneReply
+
+
+class Sending(Protocol):
+    """What ingestion needs of a producer."""
+
+    def send(self, record: Outgoing, delivered: Delivered) -> None:
+        """Queue one record. Raises BrokerUnavailable when it cannot be queued."""
+        ...
+
+
+class Sender:
+    """One request out, one outcome back."""
+
+    def __init__(self, producer: Sending, verdicts: Verdicts) -> None:
+        self._producer = producer
+        self._verdicts = verdicts
+
+    async def ask(self, request_id: str, record: Outgoing) -> CloneReply | None:
+        """Publish; return the verdict, or None when it is late (the request is durable then).
+
+        Raises ApiError UNAVAILABLE when the broker does not acknowledge: the outcome is unknown, a repeat is safe.
+        """
+        future = self._verdicts.expect(request_id)
+        try:
+            self._producer.send(record, lambda reason: self._verdicts.delivered(request_id, reason))
+            outcome: Outcome = await future
+        except BrokerUnavailable as error:
+            raise unavailable("The request was not taken — repeat it; repeating is safe.") from error
+        finally:
+            self._verdicts.forget(request_id)
+        if isinstance(outcome, NotAcknowledged):
+            raise unavailable("Whether the request was taken is unknown — repeat it; repeating is safe.")
+        return None if outcome == "late" else outcome

@@ -1,0 +1,76 @@
+"""Matches replies to the requests that wait for them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import structlog
+
+from schemas import codec
+from schemas.events import CloneReply
+from schemas.topics import REPLIES
+
+_log = structlog.get_logger(__name__)
+
+Late = Literal["late"]
+LATE: Final[Late] = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class NotAcknowledged:
+    """The broker did not acknowledge the request; whether it was taken is unknown."""
+
+    reason: str
+
+
+Outcome = CloneReply | NotAcknowledged | Late
+
+
+class Verdicts:
+    """The requests of one process that wait. Used on its event loop only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, wait_ms: int) -> None:
+        self._loop = loop
+        self._wait_seconds = wait_ms / 1000
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+
+    def expect(self, request_id: str) -> asyncio.Future[Outcome]:
+        """A future for the outcome of a request; register it before the request is sent."""
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting[request_id] = future
+        return future
+
+    def forget(self, request_id: str) -> None:
+        """Nobody waits any more."""
+        self._waiting.pop(request_id, None)
+
+    def delivered(self, request_id: str, reason: str | None) -> None:
+        """The broker acknowledged the request (None), or did not: from now on the wait for the verdict is bounded."""
+        future = self._waiting.get(request_id)
+        if future is None or future.done():
+            return
+        if reason is not None:
+            future.set_result(NotAcknowledged(reason))
+        elif self._wait_seconds == 0:
+            future.set_result(LATE)
+        else:
+            self._loop.call_later(self._wait_seconds, _give_up, future)
+
+    def receive(self, values: Sequence[bytes]) -> None:
+        """Replies from the topic; those of other processes on the same partition are passed over."""
+        for value in values:
+            try:
+                reply: Any = codec.decode(value, REPLIES.records).record
+            except codec.UndecodableRecord as error:
+                # Nobody can wait for it by name, and a verdict that never comes is a 202: nothing is lost.
+                _log.warning("undecodable_reply", reason=error.reason)
+                continue
+            future = self._waiting.get(reply["requestId"])
+            if future is not None and not future.done():
+                future.set_result(reply)
+
+
+def _give_up(future: asyncio.Future[Outcome]) -> None:
+    if not future.done():
+        future.set_result(LATE)

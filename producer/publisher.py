@@ -1,0 +1,97 @@
+"""`ClonePublisher`: what an internal Python system needs to ask for clones straight over Kafka.
+
+Any other system needs the `.avsc` files and a Kafka client; this class does nothing that they cannot.
+"""
+
+import os
+import time
+import uuid
+from types import TracebackType
+from typing import Self
+
+from producer.ingest.requests import clone_record, outgoing
+from runtime.publishing import Publisher
+from runtime.settings import Settings, kafka_client_settings
+from runtime.trace import new_traceparent
+from schemas.canonical import CloneRequest, job_id
+from schemas.events import CloneCancelRequested
+from schemas.ids import ContainerId, JobId, OrgId
+
+
+class ClonePublisher:
+    """Publishes clone requests and cancels. One instance per process; safe to share between threads.
+
+    Settings come from `KAFKA_*` variables (`KAFKA_BOOTSTRAP_SERVERS` at least) unless they are given.
+    """
+
+    def __init__(self, *, requested_by: str, settings: Settings | None = None) -> None:
+        """`requested_by` names the calling system, as events will show it."""
+        self._requested_by = requested_by
+        self._settings = settings or Settings(kafka=kafka_client_settings(os.environ))
+        self._publisher = Publisher(self._settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def request(
+        self, request: CloneRequest, *, idempotency_key: str | None = None, deadline_at_ms: int | None = None
+    ) -> JobId:
+        """Ask for a clone. On return the request is durable, and the job id is final: asking again names the same job.
+
+        Whether it is accepted, clone.admissions says. Raises BrokerUnavailable when the outcome is unknown; asking
+        again is then safe and right.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        record = clone_record(
+            request,
+            requested_by=self._requested_by,
+            requested_at_ms=now_ms,
+            idempotency_key=idempotency_key,
+            deadline_at_ms=deadline_at_ms,
+        )
+        self._publisher.publish(
+            [
+                outgoing(
+                    "CloneRequested",
+                    record,
+                    request_id=str(uuid.uuid4()),
+                    at_ms=now_ms,
+                    traceparent=new_traceparent(),
+                    topic_prefix=self._settings.topic_prefix,
+                )
+            ]
+        )
+        return job_id(request)
+
+    def cancel(self, org_id: OrgId, container_id: ContainerId, job: JobId, *, reason: str | None = None) -> None:
+        """Ask for a cancel. On return the request is durable. Raises BrokerUnavailable when the outcome is unknown."""
+        now_ms = time.time_ns() // 1_000_000
+        record: CloneCancelRequested = {
+            "orgId": str(org_id),
+            "containerId": str(container_id),
+            "jobId": str(job),
+            "requestedBy": self._requested_by,
+            "requestedAt": now_ms,
+            "reason": reason,
+        }
+        self._publisher.publish(
+            [
+                outgoing(
+                    "CloneCancelRequested",
+                    record,
+                    request_id=str(uuid.uuid4()),
+                    at_ms=now_ms,
+                    traceparent=new_traceparent(),
+                    topic_prefix=self._settings.topic_prefix,
+                )
+            ]
+        )
+
+    def close(self) -> None:
+        """Release the client. Everything published is already durable."""
+        self._publisher.close()

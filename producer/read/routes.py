@@ -1,0 +1,256 @@
+"""The routes of the read side."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from producer.errors import Answer, ApiError, json_answer
+from producer.ratelimit import EndpointClass
+from producer.read import envelopes, parameters
+from producer.read.lookup import Lookup
+from producer.read.watch import JobWatch
+from producer.routing import Caller, Gate, Handler, keyed
+from runtime.errors import DatabaseUnavailable
+from schemas.errors import ErrorCode
+from schemas.ids import format_id
+from storage.reads import Reads
+
+_MAX_WAIT_SECONDS: Final = 60
+_HEARTBEAT_SECONDS: Final = 15.0
+_METRICS: Final = {
+    "views": "views",
+    "engagement_rate": "engagementRate",
+    "conversions": "conversions",
+    "roas": "roas",
+    "watch_time_ms": "watchTimeMs",
+}
+_WINDOWS: Final = ("7d", "30d", "90d")
+
+
+class ReadRoutes:
+    """Handlers of the read side; each answers for the caller's organisation only."""
+
+    def __init__(self, reads: Reads, lookup: Lookup, watch: JobWatch) -> None:
+        self._reads = reads
+        self._lookup = lookup
+        self._watch = watch
+
+    def routes(self, gate: Gate) -> list[Route]:
+        """Every route, behind the gate."""
+
+        def get(path: str, handler: Handler, scope: str | None, endpoint_class: EndpointClass = "read-light") -> Route:
+            endpoint = keyed(gate, handler, scope=scope, endpoint_class=endpoint_class)
+            return Route(path, endpoint, methods=["GET"])
+
+        return [
+            get("/v1/jobs", self.list_jobs, "jobs:read"),
+            get("/v1/jobs/{jobId}", self.job, "jobs:read"),
+            get("/v1/jobs/{jobId}/events", self.job_events, "jobs:read"),
+            get("/v1/content/{containerId}", self.content, "content:read"),
+            get("/v1/content/{containerId}/progress", self.progress, "content:read"),
+            get("/v1/projects/{projectId}/content", self.project_content, "content:read"),
+            get("/v1/projects/{projectId}/top-performers", self.top_performers, "metrics:read"),
+            get("/v1/credits", self.credits, None),
+            get("/v1/whoami", self.whoami, None),
+        ]
+
+    async def job(self, request: Request, caller: Caller) -> Answer:
+        """The job envelope, with ETag, If-None-Match and Prefer: wait."""
+        job_id = parameters.path_id("job", "jobId", request.path_params["jobId"])
+        row, accepted = await self._lookup.job(caller.key.org_id, job_id)
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        wait_seconds = _preferred_wait(request.headers.getlist("prefer"))
+        if wait_seconds is not None:
+            headers = ((b"preference-applied", b"wait=%d" % wait_seconds),)
+            if accepted and row["status"] == "running" and wait_seconds:
+                version: int = row["version"]
+                if await self._watch.changed(job_id, version, timeout_seconds=wait_seconds):
+                    row, accepted = await self._lookup.job(caller.key.org_id, job_id)
+        etag = _etag(row, accepted=accepted)
+        headers = (*headers, (b"etag", etag.encode()))
+        if _matches(request.headers.get("if-none-match"), etag):
+            return Answer(304, b"", headers)
+        return json_answer(200, await self._envelope(row, accepted=accepted), headers)
+
+    async def job_events(self, request: Request, caller: Caller) -> Response:
+        """Server-sent events of the job's versions, from Last-Event-ID on; the stream ends after the terminal one."""
+        job_id = parameters.path_id("job", "jobId", request.path_params["jobId"])
+        row, accepted = await self._lookup.job(caller.key.org_id, job_id)
+        last = request.headers.get("last-event-id", "")
+        seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        stream = self._events(caller, job_id, row, accepted, seen)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    async def list_jobs(self, request: Request, caller: Caller) -> Answer:
+        """Accepted jobs, newest first."""
+        query = request.query_params
+        status = parameters.choice(query, "status", ("running", "completed", "failed", "canceled"))
+        parameters.choice(query, "kind", (envelopes.KIND,))
+        project = query.get("projectId")
+        limit = parameters.limit(query)
+        rows = await self._reads.jobs(
+            caller.key.org_id,
+            status=status,
+            project_id=None if project is None else parameters.path_id("proj", "projectId", project),
+            before=parameters.page_cursor(query),
+            limit=limit + 1,
+        )
+        shown = rows[:limit]
+        variations = await self._reads.variations([r["job_id"] for r in shown if r["status"] in envelopes.TERMINAL])
+        items = [envelopes.job_envelope(row, variations.get(row["job_id"])) for row in shown]
+        return _page(items, shown, more=len(rows) > limit)
+
+    async def content(self, request: Request, caller: Caller) -> Answer:
+        """A container with all its variations."""
+        row = await self._container(request, caller)
+        variations = await self._reads.variations([row["job_id"]])
+        return json_answer(200, envelopes.content(row, variations.get(row["job_id"], [])))
+
+    async def progress(self, request: Request, caller: Caller) -> Answer:
+        """How far a container is."""
+        row = await self._container(request, caller)
+        return json_answer(200, envelopes.progress(row, now_ms=time.time_ns() // 1_000_000))
+
+    async def project_content(self, request: Request, caller: Caller) -> Answer:
+        """The containers of a project, newest first."""
+        project_id = parameters.path_id("proj", "projectId", request.path_params["projectId"])
+        limit = parameters.limit(request.query_params)
+        before = parameters.page_cursor(request.query_params)
+        if not await self._reads.project_exists(caller.key.org_id, project_id):
+            raise ApiError(ErrorCode.NOT_FOUND, "Project not found.")
+        rows = await self._reads.jobs(
+            caller.key.org_id, status=None, project_id=project_id, before=before, limit=limit + 1
+        )
+        shown = rows[:limit]
+        return _page([envelopes.content_summary(row) for row in shown], shown, more=len(rows) > limit)
+
+    async def top_performers(self, request: Request, caller: Caller) -> Answer:
+        """Tracked posts ranked by a metric."""
+        project_id = parameters.path_id("proj", "projectId", request.path_params["projectId"])
+        query = request.query_params
+        metric = parameters.choice(query, "metric", tuple(_METRICS), default="")
+        window = parameters.choice(query, "window", _WINDOWS, default="30d") or "30d"
+        limit, offset = parameters.limit(query), parameters.offset_cursor(query)
+        platform = query.get("platform")
+        if not await self._reads.project_exists(caller.key.org_id, project_id):
+            raise ApiError(ErrorCode.NOT_FOUND, "Project not found.")
+        rows = await self._reads.top_performers(
+            caller.key.org_id,
+            project_id,
+            metric=_METRICS[metric or ""],
+            window=window,
+            platform=None if platform is None else platform.replace("\x00", ""),
+            offset=offset,
+            limit=limit + 1,
+        )
+        items = [
+            {
+                "rank": offset + position + 1,
+                "sourcePlatformPostId": format_id("pp", row["post_id"]),
+                "externalId": row["external_id"],
+                "platform": row["platform"],
+                "metric": metric,
+                "metricValue": row["value"],
+                "window": window,
+            }
+            for position, row in enumerate(rows[:limit])
+        ]
+        following = parameters.cursor_at(offset + limit) if len(rows) > limit else None
+        return json_answer(200, {"items": items, "nextCursor": following})
+
+    async def credits(self, _request: Request, caller: Caller) -> Answer:
+        """The organisation's credits."""
+        wallet = await self._reads.credits(caller.key.org_id)
+        if wallet is None:
+            raise ApiError(ErrorCode.NOT_FOUND, "Organization not found.")
+        return json_answer(
+            200,
+            {
+                "organizationId": format_id("org", caller.key.org_id),
+                "balance": wallet["available"] + wallet["reserved"],
+                "available": wallet["available"],
+                "reservedCredits": wallet["reserved"],
+                "runningJobs": wallet["running_jobs"],
+                "maxRunningJobs": wallet["max_running_jobs"],
+            },
+        )
+
+    async def whoami(self, _request: Request, caller: Caller) -> Answer:
+        """The key's organisation, scopes and tier."""
+        name = await self._reads.organization_name(caller.key.org_id)
+        return json_answer(
+            200,
+            {
+                "organizationId": format_id("org", caller.key.org_id),
+                "organizationName": name,
+                "keyId": caller.key.key_id,
+                "scopes": sorted(caller.key.scopes),
+                "tier": caller.key.tier,
+            },
+        )
+
+    async def _container(self, request: Request, caller: Caller) -> dict[str, Any]:
+        container_id = parameters.path_id("cnt", "containerId", request.path_params["containerId"])
+        org_id = caller.key.org_id
+        return await self._lookup.find(lambda: self._reads.job_of_container(org_id, container_id), what="Container")
+
+    async def _envelope(self, row: dict[str, Any], *, accepted: bool) -> dict[str, Any]:
+        if not accepted:
+            return envelopes.refused_envelope(row)
+        if row["status"] not in envelopes.TERMINAL:
+            return envelopes.job_envelope(row, None)
+        variations = await self._reads.variations([row["job_id"]])
+        return envelopes.job_envelope(row, variations.get(row["job_id"]))
+
+    async def _events(
+        self, caller: Caller, job_id: Any, row: dict[str, Any], accepted: bool, seen: int
+    ) -> AsyncIterator[bytes]:
+        while True:
+            version: int = row["version"] if accepted else 1
+            status = row["status"] if accepted else "failed"
+            if version > seen:
+                data = json.dumps(await self._envelope(row, accepted=accepted), separators=(",", ":"))
+                yield f"id: {version}\nevent: {'progress' if status == 'running' else status}\ndata: {data}\n\n".encode()
+                seen = version
+            if status != "running":
+                return
+            if not await self._watch.changed(job_id, seen, timeout_seconds=_HEARTBEAT_SECONDS):
+                yield b": still running\n\n"
+            try:
+                row, accepted = await self._lookup.job(caller.key.org_id, job_id)
+            except (ApiError, DatabaseUnavailable):
+                # The headers are out; the client resumes with Last-Event-ID when it likes.
+                await asyncio.sleep(1)
+
+
+def _page(items: list[Any], rows: Sequence[dict[str, Any]], *, more: bool) -> Answer:
+    following = parameters.cursor_after(rows[-1]["accepted_at_ms"], rows[-1]["job_id"]) if more else None
+    return json_answer(200, {"items": items, "nextCursor": following})
+
+
+def _preferred_wait(values: Sequence[str]) -> int | None:
+    """The seconds of `Prefer: wait=n`, at most 60; None without one. Preferences that make no sense are ignored."""
+    for value in values:
+        for preference in value.split(","):
+            name, _, seconds = preference.partition(";")[0].partition("=")
+            seconds = seconds.strip().strip('"')
+            if name.strip().lower() == "wait" and seconds.isascii() and seconds.isdigit():
+                return min(int(seconds[:6]), _MAX_WAIT_SECONDS)
+    return None
+
+
+def _etag(row: dict[str, Any], *, accepted: bool) -> str:
+    return f'"{row["status"]}-{row["version"]}"' if accepted else f'"refused-{row["refused_at_ms"]}"'
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in if_none_match.split(","))

@@ -1,0 +1,92 @@
+"""Reads one partition of the reply topic for one process, and hands the values to its event loop in batches."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from runtime.errors import BrokerUnavailable
+from runtime.kafka import new_consumer
+from runtime.record import raw_bytes
+from runtime.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+_POLL_SECONDS: Final = 0.25
+_BATCH: Final = 1_000
+_GONE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+
+
+class ReplyConsumer:
+    """Reads replies from the moment it is made. `partition` is the one that askers name in their requests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        topic: str,
+        partitions: int,
+        loop: asyncio.AbstractEventLoop,
+        receive: Callable[[Sequence[bytes]], None],
+    ) -> None:
+        """Assign a random partition at its end. Raises BrokerUnavailable when the end cannot be learnt.
+
+        `receive` is called on the loop with the values of many replies at once.
+        """
+        self.partition: Final = random.randrange(partitions)  # noqa: S311 -- spreads processes, guards nothing
+        self._topic = topic
+        self._loop = loop
+        self._receive = receive
+        self._stopping = threading.Event()
+        self._consumer: Consumer = new_consumer(
+            settings, group="replies", **{"enable.partition.eof": False, "fetch.wait.max.ms": 50}
+        )
+        self._assign_end()
+        self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stopping.set()
+        self._thread.join(5)
+
+    def _assign_end(self) -> None:
+        place = TopicPartition(self._topic, self.partition)
+        try:
+            _, end = self._consumer.get_watermark_offsets(place, timeout=10.0)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"kafka: {self._topic}: {error.args[0].name()}") from error
+        self._consumer.assign([TopicPartition(self._topic, self.partition, end)])
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            first = self._consumer.poll(_POLL_SECONDS)
+            if first is None:
+                continue
+            values = []
+            for message in (first, *self._consumer.consume(_BATCH, 0)):
+                error = message.error()
+                value = raw_bytes(message.value())
+                if error is None and value is not None:
+                    values.append(value)
+                elif error is not None:
+                    self._recover(error)
+            if values:
+                try:
+                    self._loop.call_soon_threadsafe(self._receive, values)
+                except RuntimeError:
+                    # The loop is closed: nobody waits for replies any more.
+                    return
+
+    def _recover(self, error: KafkaError) -> None:
+        _log.warning("reply_error", error=error.name())
+        if error.code() in _GONE:
+            # Old replies were deleted under us; whoever waited for one has answered 202 by now.
+            try:
+                self._assign_end()
+            except BrokerUnavailable as unavailable:
+                _log.warning("reply_error", error=str(unavailable))
