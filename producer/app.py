@@ -1,4 +1,4 @@
-"""The ASGI application: the hot route by hand, everything else through Starlette, one envelope and one request id for all."""
+"""The ASGI application: the hot route by hand, the rest through Starlette, one envelope and request id for all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping

@@ -1,4 +1,4 @@
-"""What every keyed route shares: the request's identity, authentication, limits, and the envelope of whatever goes wrong."""
+"""What every keyed route shares: who asks, within which limits, and the envelope of whatever goes wrong."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -215,7 +215,7 @@ class Reads:
 
     async def _all(self, statement: str, parameters: Row) -> list[Row]:
         async with self._connection() as connection:
-            cursor = await connection.execute(statement, parameters)  # type: ignore[call-overload]  # a plain str
+            cursor = await connection.execute(statement, parameters)
             rows: list[Row] = await cursor.fetchall()
             return rows
 

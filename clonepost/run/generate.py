@@ -1,11 +1,12 @@
 """`clonepost run generate`: make variations."""
 
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
-from consumers.generation.embedded import EmbeddedGenerator
+from consumers.generation.composed import ComposedGenerator
 from consumers.generation.fanout import STAGE, FanOutHandler
 from consumers.generation.generators import Generator
 from consumers.generation.instant import InstantGenerator
 from consumers.generation.pool import Pool
+from consumers.generation.realise import EmbeddedRealiser
 from consumers.generation.scripted import ScriptedGenerator
 from consumers.generation.sweeper import Sweeper
 from runtime.batch_loop import BatchLoop
@@ -53,9 +54,8 @@ def new_generator(name: GeneratorName) -> Generator:
     """The generator of that name."""
     if name == "instant":
         return InstantGenerator()
-    if name == "scripted":
-        return ScriptedGenerator(EmbeddedGenerator())
-    return EmbeddedGenerator()
+    embedded = ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=64)
+    return ScriptedGenerator(embedded) if name == "scripted" else embedded
 
 
 def new_sweeper(settings: Settings, database_url: str, publisher: Publisher, pool: Pool) -> Sweeper:

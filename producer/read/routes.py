@@ -217,7 +217,8 @@ class ReadRoutes:
             status = row["status"] if accepted else "failed"
             if version > seen:
                 data = json.dumps(await self._envelope(row, accepted=accepted), separators=(",", ":"))
-                yield f"id: {version}\nevent: {'progress' if status == 'running' else status}\ndata: {data}\n\n".encode()
+                kind = "progress" if status == "running" else status
+                yield f"id: {version}\nevent: {kind}\ndata: {data}\n\n".encode()
                 seen = version
             if status != "running":
                 return
