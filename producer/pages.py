@@ -76,9 +76,8 @@ def docs_page() -> str:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             answers = ", ".join(sorted(operation["responses"]))
-            rows.append(
-                f"<tr><td><code>{method.upper()} {path}</code></td><td>{operation['summary']}</td><td>{answers}</td></tr>"
-            )
+            call = f"<code>{method.upper()} {path}</code>"
+            rows.append(f"<tr><td>{call}</td><td>{operation['summary']}</td><td>{answers}</td></tr>")
     topics = "".join(
         f"<tr><td><code>{channel['address']}</code></td><td>{channel['description']}</td>"
         f"<td>{', '.join(channel['messages'])}</td></tr>"

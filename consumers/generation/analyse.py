@@ -1,4 +1,4 @@
-"""A source post becomes a Blueprint: structure and abstract premise, none of its sentences. Pure; never raises on text."""
+"""A source post becomes a Blueprint: structure and abstract premise. Pure; never raises on text."""
 
 import re
 from collections import Counter
