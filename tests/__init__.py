@@ -1,0 +1,1 @@
+"""Tests against real Kafka and real Postgres, started once a session by conftest.py."""
