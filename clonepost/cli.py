@@ -25,10 +25,10 @@ _COMMANDS = {
 class _LazyGroup(TyperGroup):
     """Imports a command's module when the command is asked for: a role process must not pay for the others."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _COMMANDS:
             return None
         from importlib import import_module

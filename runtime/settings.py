@@ -27,7 +27,7 @@ def kafka_client_settings(environment: Mapping[str, str]) -> dict[str, str]:
 class Settings(BaseSettings):
     """What any role may need; immutable. Unknown `CLONEPOST_*` variables are ignored, bad values are named."""
 
-    model_config = SettingsConfigDict(env_prefix="CLONEPOST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CLONEPOST_", frozen=True, extra="ignore", populate_by_name=True)
 
     database_url: SecretStr = Field(
         default=SecretStr(""),
@@ -36,7 +36,6 @@ class Settings(BaseSettings):
     )
     kafka: dict[str, str] = Field(
         default_factory=lambda: kafka_client_settings(os.environ),
-        validation_alias="clonepost_kafka_is_read_from_KAFKA_variables",
         description="librdkafka settings, from every KAFKA_* variable",
     )
     schema_registry_url: str | None = Field(default=None, validation_alias="SCHEMA_REGISTRY_URL")

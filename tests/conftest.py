@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from clonepost.localstack.child import Child
 from clonepost.localstack.home import free_port
@@ -94,12 +95,8 @@ def settings(kafka: str, database_url: str, topic_prefix: str) -> Settings:
 def test_settings(bootstrap_servers: str, database_url: str, topic_prefix: str) -> Settings:
     """Settings as a role process would read them from its environment."""
     variables = {"KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-    return Settings.model_validate(
-        {
-            "DATABASE_URL": database_url,
-            "clonepost_kafka_is_read_from_KAFKA_variables": kafka_client_settings(variables),
-            "topic_prefix": topic_prefix,
-        }
+    return Settings(
+        kafka=kafka_client_settings(variables), database_url=SecretStr(database_url), topic_prefix=topic_prefix
     )
 
 

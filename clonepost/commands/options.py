@@ -39,6 +39,11 @@ def connect(home: Path | None) -> tuple[Settings, str]:
     return Settings(kafka=kafka_client_settings(variables)), database_url
 
 
+def database_of(home: Path | None) -> str:
+    """The database's URL alone: commands about data need no broker. Raises ClonepostError."""
+    return os.environ.get("DATABASE_URL") or connect(home)[1]
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False, default=str))

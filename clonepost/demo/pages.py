@@ -44,7 +44,7 @@ def next_steps(addresses: Mapping[str, str], api_key: str, container: str, reque
             "Try next:",
             f"  export KEY={api_key}",
             "  # a clone of your own",
-            f"  curl -X POST {url}/$(python3 -c 'import uuid; print(uuid.uuid4())')/clone-from-post {headers} -d '{body}'",
+            f"  curl -X POST {url}/$(uuidgen)/clone-from-post {headers} -d '{body}'",
             "  # a replay: the same container and request give the first answer, byte for byte",
             f"  curl -i -X POST {url}/{container}/clone-from-post {headers} -d '{body}'",
             "  # a conflict: the same container, another request",
