@@ -100,7 +100,8 @@ def _lookups(questions: list[Question]) -> Lookups:
         if question.org_id is not None:
             lookups.org_ids.add(question.org_id)
         if not isinstance(question, CloneQuestion):
-            lookups.cancel_jobs.add(question.job_id)
+            if question.org_id is not None:
+                lookups.cancel_jobs.add((question.org_id, question.job_id))
             continue
         request = question.request
         if request is None:

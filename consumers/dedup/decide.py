@@ -95,11 +95,13 @@ def _clone(question: CloneQuestion, state: AdmissionState, writes: Writes) -> Ve
         if request is None:
             raise _invalid(question.problems)
         if _is_replay(question, request, claim, state):
+            _keep_key(question, request, state, writes)
             return Replayed(question.job_id)
         accepted = _admit(question, request, state)
     except _No as no:
         return _refuse(question, no, state, writes, kind="clone")
-    _take(accepted, question, state, writes)
+    _take(accepted, state, writes)
+    _keep_key(question, request, state, writes)
     return Accepted(accepted)
 
 
@@ -207,7 +209,19 @@ def _layer(request: CloneRequest, layers: Sequence[Layer]) -> Layer:
     return active[0]
 
 
-def _take(claim: Claim, question: CloneQuestion, state: AdmissionState, writes: Writes) -> None:
+def _keep_key(question: CloneQuestion, request: CloneRequest, state: AdmissionState, writes: Writes) -> None:
+    """The key stands for its request from now on, also when the request had been accepted without it.
+
+    A replay that kept nothing would be judged anew on redelivery: another request could have taken the key since.
+    """
+    if question.idempotency_key is not None:
+        key = (request.org_id, question.idempotency_key)
+        if key not in state.idempotency_keys:
+            state.idempotency_keys[key] = question.job_id
+            writes.idempotency_keys.append((*key, question.job_id))
+
+
+def _take(claim: Claim, state: AdmissionState, writes: Writes) -> None:
     wallet = state.wallets[claim.org_id]
     wallet.available -= claim.variations * claim.variation_price
     wallet.running_jobs += 1
@@ -215,9 +229,6 @@ def _take(claim: Claim, question: CloneQuestion, state: AdmissionState, writes: 
     state.claims[claim.org_id, claim.container_id] = claim
     state.jobs[claim.job_id] = JobState(claim.org_id, claim.container_id, "running", 0, claim.variations, None)
     writes.claims.append(claim)
-    if question.idempotency_key is not None:
-        state.idempotency_keys[claim.org_id, question.idempotency_key] = claim.job_id
-        writes.idempotency_keys.append((claim.org_id, question.idempotency_key, claim.job_id))
 
 
 def _cancel(question: CancelQuestion, state: AdmissionState, writes: Writes) -> Verdict:

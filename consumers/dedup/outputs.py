@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from consumers.dedup.decide import Accepted, CancelAccepted, Refused, Replayed, Verdict
 from consumers.dedup.intake import CancelQuestion, Question
@@ -12,6 +12,10 @@ from schemas.events import CancelRejected, CloneAccepted, CloneCanceled, CloneRe
 from schemas.ids import EventId, JobId, event_id, record_event_id
 from schemas.topics import ADMISSIONS, REPLIES
 from storage.admission import AdmissionState, Cancellation, Claim, Refusal
+
+# Malformed ids come back as they were sent, but shortened: a record near the broker's limit would otherwise be answered
+# by one above it, which no retry could ever publish, and its partition would stand still.
+_ECHO_CHARACTERS: Final = 128
 
 
 def outputs(
@@ -75,10 +79,10 @@ def _refused(refusal: Refusal, question: Question, state: AdmissionState, topic_
     event = record_event_id(state.topic_id, refusal.place.partition, refusal.place.offset, name)
     record: CloneRejected | CancelRejected = {
         "eventId": str(event),
-        "jobId": question.job_text
+        "jobId": question.job_text[:_ECHO_CHARACTERS]
         if isinstance(question, CancelQuestion) and question.problems
         else str(refusal.job_id),
-        "orgId": question.org_text if refusal.org_id is None else str(refusal.org_id),
+        "orgId": question.org_text[:_ECHO_CHARACTERS] if refusal.org_id is None else str(refusal.org_id),
         "containerId": str(refusal.container_id),
         "code": refusal.code,
         "message": refusal.message,
