@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -20,12 +20,12 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.errors import BrokerUnavailable, Fatal
-from runtime.kafka import new_admin, new_producer
+from runtime.kafka import consumer_config, new_admin, new_producer
 from runtime.settings import Settings
 from schemas.topics import Topic
 
 _REQUEST_SECONDS: Final = 10.0
-_PROBE_GROUP: Final = "clonepost.readiness-probe"
+_PROBE_GROUP: Final = "readiness-probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class KafkaAdmin:
     """Questions and orders to the cluster. Thread-safe. Every method raises BrokerUnavailable when none answers."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._prefix = settings.topic_prefix
         self._client: AdminClient = new_admin(settings)
 
@@ -90,16 +91,22 @@ class KafkaAdmin:
         """The first offset that each partition still has."""
         return self._offsets(name, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # likewise
 
-    def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
-        """The offsets that a group has committed, by full topic name and partition. `group` is without the prefix."""
-        full = f"{self._prefix}clonepost.{group}"
-        request = [ConsumerGroupTopicPartitions(full)]
-        future = self._client.list_consumer_group_offsets(request, request_timeout=_REQUEST_SECONDS)[full]
+    def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, int]:
+        """The offsets that a group has committed in a topic, by partition. `group` is given without the prefix.
+
+        Asked through a consumer that joins nothing: librdkafka 2.16 aborts the process when the admin client's call for
+        the same meets a coordinator that is not there.
+        """
+        config = consumer_config(self._settings, group=group)
+        config.pop("group.instance.id", None)
+        consumer = Consumer(config)
         try:
-            answer = _answer(future)
+            places = consumer.committed([TopicPartition(topic, p) for p in range(partitions)], _REQUEST_SECONDS)
         except KafkaException as error:
             raise _outage(error) from error
-        return {(p.topic, p.partition): p.offset for p in answer.topic_partitions or [] if p.offset >= 0}
+        finally:
+            consumer.close()
+        return {place.partition: place.offset for place in places if place.offset >= 0}
 
     def _offsets(self, name: str, partitions: int, spec: OffsetSpec) -> dict[int, int]:
         request = {TopicPartition(name, number): spec for number in range(partitions)}
@@ -129,16 +136,12 @@ class KafkaAdmin:
             time.sleep(0.05)
         raise BrokerUnavailable(f"kafka: no leaders for {', '.join(names)}")
 
-    def ready(self) -> bool:
-        """Whether metadata lists a broker and a group coordinator answers, right now."""
+    def answers(self) -> bool:
+        """Whether metadata lists a broker, right now."""
         try:
-            if not self._client.list_topics(timeout=1.0).brokers:
-                return False
-            request = [ConsumerGroupTopicPartitions(_PROBE_GROUP)]
-            _answer(self._client.list_consumer_group_offsets(request, request_timeout=1.0)[_PROBE_GROUP])
+            return bool(self._client.list_topics(timeout=1.0).brokers)
         except KafkaException:
             return False
-        return True
 
 
 def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:
@@ -148,11 +151,16 @@ def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:
     """
     until = time.monotonic() + timeout_seconds
     admin = KafkaAdmin(settings)
-    while not admin.ready():
-        if time.monotonic() > until:
-            raise BrokerUnavailable(f"kafka at {settings.bootstrap_servers} is not ready after {timeout_seconds:.0f} s")
-        time.sleep(0.05)
-    producer = new_producer(settings, **{"transactional.id": f"{settings.topic_prefix}{_PROBE_GROUP}"})
+    consumer = Consumer(consumer_config(settings, group=_PROBE_GROUP))
+    try:
+        while not (admin.answers() and _coordinated(consumer)):
+            if time.monotonic() > until:
+                servers = settings.bootstrap_servers
+                raise BrokerUnavailable(f"kafka at {servers} is not ready after {timeout_seconds:.0f} s")
+            time.sleep(0.05)
+    finally:
+        consumer.close()
+    producer = new_producer(settings, **{"transactional.id": f"{settings.topic_prefix}clonepost.{_PROBE_GROUP}"})
     while True:
         try:
             producer.init_transactions(max(0.1, until - time.monotonic()))
@@ -162,6 +170,14 @@ def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:
                 raise _outage(error) from error
         else:
             return
+
+
+def _coordinated(consumer: Consumer) -> bool:
+    try:
+        consumer.committed([TopicPartition(_PROBE_GROUP, 0)], 1.0)
+    except KafkaException:
+        return False
+    return True
 
 
 def _answer(future: Future[Any]) -> Any:

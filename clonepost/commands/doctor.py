@@ -49,7 +49,7 @@ def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str
     """Every check by name, in the order in which one needs the other."""
 
     def kafka() -> str | None:
-        if admin.ready():
+        if admin.answers():
             return None
         return f"no broker answers at {settings.bootstrap_servers}: is it up, are KAFKA_* right (TLS, SASL)?"
 

@@ -37,5 +37,5 @@ def stage_lag(admin: KafkaAdmin, topic_prefix: str, stage: str) -> int:
     topic = topic_prefix + STAGES[stage].name
     partitions = admin.topic(topic).partitions
     ends, starts = admin.end_offsets(topic, partitions), admin.start_offsets(topic, partitions)
-    committed = admin.committed_offsets(stage)
-    return sum(max(0, end - committed.get((topic, p), starts[p])) for p, end in ends.items())
+    committed = admin.committed_offsets(stage, topic, partitions)
+    return sum(max(0, end - committed.get(p, starts[p])) for p, end in ends.items())

@@ -58,15 +58,9 @@ class KafkaServer:
         if (self._folder / "formatted").exists():
             return
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        tool = [
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster_id,
-            "-c",
-            str(self._properties),
-            "--ignore-formatted",
-        ]
+        # One word each: an id may begin with a dash.
+        options = [f"--cluster-id={cluster_id}", f"--config={self._properties}", "--ignore-formatted"]
+        tool = ["kafka.tools.StorageTool", "format", *options]
         done = subprocess.run([*self._java("128m"), *tool], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ClonepostError(f"Kafka's storage could not be formatted: {done.stderr.strip()[-500:]}")

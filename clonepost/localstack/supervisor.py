@@ -226,7 +226,7 @@ class Supervisor:
             time.sleep(_CHECK_SECONDS / 2)
 
     def _say_download(self, done: int, total: int) -> None:
-        if done < total:
+        if done < total and done % 10 == 0:
             self._say(f"fetching Kafka: {done} of {total} jars")
 
     def _publish(self) -> None:

@@ -135,7 +135,7 @@ async def _refresh_keys(reads: Reads, keys: KeyRing) -> None:
 
 def _readiness(admin: KafkaAdmin, reads: Reads, keys: KeyRing) -> Readiness:
     async def kafka() -> str | None:
-        return None if await asyncio.to_thread(admin.ready) else "the broker does not answer"
+        return None if await asyncio.to_thread(admin.answers) else "the broker does not answer"
 
     async def postgres() -> str | None:
         try:
