@@ -1,9 +1,10 @@
 """What the API shows. Every statement filters by organisation, so another's object is simply not there.
 
-Asynchronous, on a small pool. Raises DatabaseUnavailable within a second or two when Postgres does not answer.
-Times are Unix milliseconds.
+Asynchronous, on a small pool. Raises DatabaseUnavailable within two seconds when Postgres does not answer, be it down
+or frozen. Times are Unix milliseconds.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from runtime.errors import DatabaseUnavailable
 from storage import keys
@@ -21,7 +22,8 @@ from storage.keys import ApiKey
 
 Row = dict[str, Any]
 
-_WAIT_SECONDS: Final = 1.0
+_POOL_WAIT_SECONDS: Final = 1.0
+_READ_SECONDS: Final = 2.0
 
 _JOB: Final = """
   SELECT c.job_id, c.container_id, c.project_id, c.layer_id, c.mode, c.variations, j.status, j.stage, j.progress,
@@ -31,6 +33,15 @@ _JOB: Final = """
     j.succeeded, j.failed, j.canceled, j.credits_charged, j.error_code, j.error_message
   FROM claims c JOIN jobs j USING (job_id)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job as somebody has seen it, who waits for a later version."""
+
+    org_id: uuid.UUID
+    job_id: uuid.UUID
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +62,12 @@ class Reads:
             kwargs={**connection_arguments("clonepost-api"), "autocommit": True, "row_factory": dict_row},
             min_size=1,
             max_size=connections,
-            timeout=_WAIT_SECONDS,
+            timeout=_POOL_WAIT_SECONDS,
             reconnect_timeout=5,
             open=False,
             check=AsyncConnectionPool.check_connection,
         )
+        self._reading: set[asyncio.Task[list[Row]]] = set()
 
     async def open(self) -> None:
         """Start connecting, without waiting for it."""
@@ -93,13 +105,22 @@ class Reads:
             {"org": org_id, "container": container_id},
         )
 
-    async def variations(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-        """The variation rows of jobs that a caller has read for its organisation, by index."""
+    async def variations(self, org_id: uuid.UUID, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
+        """The variation rows of an organisation's jobs, by index; a job without rows is not in it."""
+        return await self._variations([org_id] * len(job_ids), job_ids)
+
+    async def _variations(
+        self, org_ids: Sequence[uuid.UUID], job_ids: Sequence[uuid.UUID]
+    ) -> dict[uuid.UUID, list[Row]]:
+        if not job_ids:
+            return {}
         rows = await self._all(
-            """SELECT job_id, variation_index, state, attempt, hook_shape, visual_format, duration_ms, creative,
-                 provenance, error_code, error_message
-               FROM variations WHERE job_id = ANY(%(jobs)s::uuid[]) ORDER BY job_id, variation_index""",
-            {"jobs": list(job_ids)},
+            """SELECT v.job_id, v.variation_index, v.state, v.attempt, v.hook_shape, v.visual_format, v.duration_ms,
+                 v.creative, v.provenance, v.error_code, v.error_message
+               FROM unnest(%(orgs)s::uuid[], %(jobs)s::uuid[]) AS wanted (org_id, job_id)
+               JOIN variations v ON v.job_id = wanted.job_id AND v.org_id = wanted.org_id
+               ORDER BY v.job_id, v.variation_index""",
+            {"orgs": list(org_ids), "jobs": list(job_ids)},
         )
         found: dict[uuid.UUID, list[Row]] = {}
         for row in rows:
@@ -116,14 +137,16 @@ class Reads:
         limit: int,
     ) -> list[Row]:
         """Accepted jobs, newest first. Refused requests are no jobs."""
+        # Only the conditions that are asked for: a parameter that may be null hides the index from a prepared plan.
+        conditions = ["c.org_id = %(org)s"]
+        if project_id is not None:
+            conditions.append("c.project_id = %(project)s")
+        if status is not None:
+            conditions.append("j.status = %(status)s")
+        if before is not None:
+            conditions.append("(c.accepted_at, c.job_id) < (to_timestamp(%(at)s / 1000.0)::timestamptz(3), %(id)s)")
         return await self._all(
-            _JOB
-            + """ WHERE c.org_id = %(org)s
-                AND (%(project)s::uuid IS NULL OR c.project_id = %(project)s)
-                AND (%(status)s::text IS NULL OR j.status = %(status)s)
-                AND (%(at)s::bigint IS NULL
-                     OR (c.accepted_at, c.job_id) < (to_timestamp(%(at)s / 1000.0)::timestamptz(3), %(id)s::uuid))
-              ORDER BY c.accepted_at DESC, c.job_id DESC LIMIT %(limit)s""",
+            f"{_JOB} WHERE {' AND '.join(conditions)} ORDER BY c.accepted_at DESC, c.job_id DESC LIMIT %(limit)s",
             {
                 "org": org_id,
                 "project": project_id,
@@ -186,12 +209,24 @@ class Reads:
         row = await self._one("SELECT name FROM organizations WHERE org_id = %(org)s", {"org": org_id})
         return None if row is None else str(row["name"])
 
-    async def versions(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
-        """The versions of jobs that callers wait for."""
+    async def changed(self, seen: Sequence[Seen]) -> list[tuple[Row, list[Row]]]:
+        """Of these jobs the ones with a later version, each with its variation rows if it has ended. Two statements at
+        most, however many are asked for."""
         rows = await self._all(
-            "SELECT job_id, version FROM jobs WHERE job_id = ANY(%(jobs)s::uuid[])", {"jobs": list(job_ids)}
+            _JOB
+            + """ JOIN unnest(%(orgs)s::uuid[], %(jobs)s::uuid[], %(versions)s::int[]) AS seen (org_id, job_id, version)
+                ON c.org_id = seen.org_id AND c.job_id = seen.job_id AND j.version > seen.version""",
+            {
+                "orgs": [one.org_id for one in seen],
+                "jobs": [one.job_id for one in seen],
+                "versions": [one.version for one in seen],
+            },
         )
-        return {row["job_id"]: row["version"] for row in rows}
+        ended = {row["job_id"] for row in rows if row["status"] != "running"}
+        made = await self._variations(
+            [one.org_id for one in seen if one.job_id in ended], [one.job_id for one in seen if one.job_id in ended]
+        )
+        return [(row, made.get(row["job_id"], [])) for row in rows]
 
     async def decided_up_to(self, topic_id: uuid.UUID) -> dict[int, int]:
         """By partition of clone.requests: everything below is decided and can be read."""
@@ -206,18 +241,36 @@ class Reads:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
-        try:
-            with domain_errors():
-                async with self._pool.connection() as connection:
-                    yield connection
-        except PoolTimeout as error:
-            raise DatabaseUnavailable("postgres: no connection within a second") from error
+        # A pool that has no connection in time raises an OperationalError too.
+        with domain_errors():
+            async with self._pool.connection() as connection:
+                yield connection
 
     async def _all(self, statement: str, parameters: Row) -> list[Row]:
+        # A task of its own, since psycopg takes up to ten seconds to give up a statement on a server that is frozen:
+        # the caller is answered after two, and the task goes on giving up.
+        task = asyncio.create_task(self._read(statement, parameters))
+        self._reading.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            done, _ = await asyncio.wait([task], timeout=_READ_SECONDS)
+        finally:
+            task.cancel()
+        if not done:
+            raise DatabaseUnavailable(f"postgres: no answer within {_READ_SECONDS:.0f} s")
+        return task.result()
+
+    async def _read(self, statement: str, parameters: Row) -> list[Row]:
         async with self._connection() as connection:
             cursor = await connection.execute(statement, parameters)
             rows: list[Row] = await cursor.fetchall()
             return rows
+
+    def _forget(self, task: asyncio.Task[list[Row]]) -> None:
+        self._reading.discard(task)
+        if not task.cancelled():
+            # Looked at, so that an answer nobody waits for any more is not reported as lost.
+            task.exception()
 
     async def _one(self, statement: str, parameters: Row) -> Row | None:
         rows = await self._all(statement, parameters)

@@ -6,12 +6,13 @@ clone.requests when the question came has been decided; until then, for up to a 
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from producer.errors import ApiError, unavailable
+from producer.read.coalesced import Coalesced
+from runtime.errors import BrokerUnavailable
 from schemas.errors import ErrorCode
 from storage.reads import Reads
 
@@ -24,24 +25,14 @@ EndOffsets = Callable[[], Awaitable[dict[int, int]]]
 
 
 class EndOffsetReader:
-    """Coalesces questions for the ends: everyone who asks while a read is under way shares the next one."""
+    """The ends of clone.requests, asked for in a thread, once for everybody who asks at the same time."""
 
     def __init__(self, read: Callable[[], dict[int, int]]) -> None:
-        self._read = read
-        self._running: asyncio.Task[dict[int, int]] | None = None
-        self._next: asyncio.Task[dict[int, int]] | None = None
+        self._ends = Coalesced(lambda: asyncio.to_thread(read))
 
     async def __call__(self) -> dict[int, int]:
-        """The ends, from a read that began after this call did."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._after(self._running))
-        return await asyncio.shield(self._next)
-
-    async def _after(self, running: asyncio.Task[dict[int, int]] | None) -> dict[int, int]:
-        if running is not None:
-            await asyncio.wait([running])
-        self._running, self._next = self._next, None
-        return await asyncio.to_thread(self._read)
+        """The ends, from a read that began after this call did. Raises BrokerUnavailable."""
+        return await self._ends()
 
 
 class Lookup:
@@ -50,24 +41,30 @@ class Lookup:
     def __init__(self, reads: Reads, end_offsets: EndOffsets, topic_id: uuid.UUID) -> None:
         self._reads = reads
         self._end_offsets = end_offsets
-        self._topic_id = topic_id
+        self._decided = Coalesced(lambda: reads.decided_up_to(topic_id))
 
     async def find(self, look: Callable[[], Awaitable[Found | None]], *, what: str) -> Found:
         """What `look` finds. Raises ApiError NOT_FOUND, or UNAVAILABLE while that cannot be said."""
         found = await look()
         if found is not None:
             return found
-        until = time.monotonic() + _WAIT_SECONDS
-        ends = await self._end_offsets()
+        until = asyncio.get_running_loop().time() + _WAIT_SECONDS
+        try:
+            ends = await asyncio.wait_for(self._end_offsets(), _WAIT_SECONDS)
+        except (TimeoutError, BrokerUnavailable) as error:
+            raise unavailable(f"Whether there is such a {what.lower()} cannot be said now — try again.") from error
+        looked_at: dict[int, int] | None = None
         while True:
-            decided = await self._reads.decided_up_to(self._topic_id)
-            # Progress first, then the look: what was decided before the one is visible to the other.
-            found = await look()
-            if found is not None:
-                return found
+            decided = await self._decided()
+            if decided != looked_at:
+                # Progress first, then the look: what was decided before the one is visible to the other.
+                found = await look()
+                if found is not None:
+                    return found
+                looked_at = decided
             if all(decided.get(partition, 0) >= end for partition, end in ends.items()):
                 raise ApiError(ErrorCode.NOT_FOUND, f"{what} not found.")
-            if time.monotonic() > until:
+            if asyncio.get_running_loop().time() > until:
                 raise unavailable(f"{what} not found yet: earlier requests are still being decided — try again.")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 

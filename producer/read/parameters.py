@@ -85,9 +85,13 @@ def _decode(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        return base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
+        decoded = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, UnicodeError, ValueError) as error:
         raise _bad_cursor() from error
+    if _encode(decoded) != text:
+        # The decoder passes over what is no base64; a cursor of ours has none.
+        raise _bad_cursor()
+    return decoded
 
 
 def _bad_cursor() -> Exception:

@@ -1,9 +1,7 @@
 """The routes of the read side."""
 
-import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -13,16 +11,14 @@ from starlette.routing import Route
 from producer.errors import Answer, ApiError, json_answer
 from producer.ratelimit import EndpointClass
 from producer.read import envelopes, parameters
+from producer.read.following import job_events, last_seen, preferred_wait_seconds, refusal_events
 from producer.read.lookup import Lookup
-from producer.read.watch import JobWatch
+from producer.read.watch import JobWatch, Snapshot
 from producer.routing import Caller, Gate, Handler, keyed
-from runtime.errors import DatabaseUnavailable
 from schemas.errors import ErrorCode
 from schemas.ids import format_id
 from storage.reads import Reads
 
-_MAX_WAIT_SECONDS: Final = 60
-_HEARTBEAT_SECONDS: Final = 15.0
 _METRICS: Final = {
     "views": "views",
     "engagement_rate": "engagementRate",
@@ -64,28 +60,40 @@ class ReadRoutes:
         """The job envelope, with ETag, If-None-Match and Prefer: wait."""
         job_id = parameters.path_id("job", "jobId", request.path_params["jobId"])
         row, accepted = await self._lookup.job(caller.key.org_id, job_id)
-        headers: tuple[tuple[bytes, bytes], ...] = ()
-        wait_seconds = _preferred_wait(request.headers.getlist("prefer"))
+        known = request.headers.get("if-none-match")
+        headers: list[tuple[bytes, bytes]] = []
+        snapshot: Snapshot | None = None
+        wait_seconds = preferred_wait_seconds(request.headers.getlist("prefer"))
         if wait_seconds is not None:
-            headers = ((b"preference-applied", b"wait=%d" % wait_seconds),)
-            if accepted and row["status"] == "running" and wait_seconds:
-                version: int = row["version"]
-                if await self._watch.changed(job_id, version, timeout_seconds=wait_seconds):
-                    row, accepted = await self._lookup.job(caller.key.org_id, job_id)
+            headers.append((b"preference-applied", b"wait=%d" % wait_seconds))
+            # Who knows an older version than this one has nothing to wait for.
+            current = known is None or _matches(known, _etag(row, accepted=accepted))
+            if wait_seconds and accepted and current and row["status"] not in envelopes.TERMINAL:
+                snapshot = await self._watch.changed(
+                    caller.key.org_id, job_id, row["version"], timeout_seconds=wait_seconds
+                )
+        if snapshot is not None:
+            row = snapshot.job
         etag = _etag(row, accepted=accepted)
-        headers = (*headers, (b"etag", etag.encode()))
-        if _matches(request.headers.get("if-none-match"), etag):
-            return Answer(304, b"", headers)
-        return json_answer(200, await self._envelope(row, accepted=accepted), headers)
+        headers.append((b"etag", etag.encode()))
+        if _matches(known, etag):
+            return Answer(304, b"", tuple(headers))
+        if not accepted:
+            return json_answer(200, envelopes.refused_envelope(row), tuple(headers))
+        snapshot = snapshot or await self._snapshot(caller, row)
+        return json_answer(200, envelopes.job_envelope(snapshot.job, snapshot.variations), tuple(headers))
 
     async def job_events(self, request: Request, caller: Caller) -> Response:
         """Server-sent events of the job's versions, from Last-Event-ID on; the stream ends after the terminal one."""
         job_id = parameters.path_id("job", "jobId", request.path_params["jobId"])
         row, accepted = await self._lookup.job(caller.key.org_id, job_id)
-        last = request.headers.get("last-event-id", "")
-        seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else 0
+        seen = last_seen(request.headers.get("last-event-id"))
+        if accepted:
+            first = await self._snapshot(caller, row)
+            stream = job_events(self._watch, caller.key.org_id, job_id, first, seen)
+        else:
+            stream = refusal_events(row, seen)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        stream = self._events(caller, job_id, row, accepted, seen)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     async def list_jobs(self, request: Request, caller: Caller) -> Answer:
@@ -103,14 +111,16 @@ class ReadRoutes:
             limit=limit + 1,
         )
         shown = rows[:limit]
-        variations = await self._reads.variations([r["job_id"] for r in shown if r["status"] in envelopes.TERMINAL])
+        variations = await self._reads.variations(
+            caller.key.org_id, [r["job_id"] for r in shown if r["status"] in envelopes.TERMINAL]
+        )
         items = [envelopes.job_envelope(row, variations.get(row["job_id"])) for row in shown]
         return _page(items, shown, more=len(rows) > limit)
 
     async def content(self, request: Request, caller: Caller) -> Answer:
         """A container with all its variations."""
         row = await self._container(request, caller)
-        variations = await self._reads.variations([row["job_id"]])
+        variations = await self._reads.variations(caller.key.org_id, [row["job_id"]])
         return json_answer(200, envelopes.content(row, variations.get(row["job_id"], [])))
 
     async def progress(self, request: Request, caller: Caller) -> Answer:
@@ -157,7 +167,7 @@ class ReadRoutes:
                 "externalId": row["external_id"],
                 "platform": row["platform"],
                 "metric": metric,
-                "metricValue": row["value"],
+                "metricValue": _number(row["value"]),
                 "window": window,
             }
             for position, row in enumerate(rows[:limit])
@@ -201,50 +211,16 @@ class ReadRoutes:
         org_id = caller.key.org_id
         return await self._lookup.find(lambda: self._reads.job_of_container(org_id, container_id), what="Container")
 
-    async def _envelope(self, row: dict[str, Any], *, accepted: bool) -> dict[str, Any]:
-        if not accepted:
-            return envelopes.refused_envelope(row)
+    async def _snapshot(self, caller: Caller, row: dict[str, Any]) -> Snapshot:
         if row["status"] not in envelopes.TERMINAL:
-            return envelopes.job_envelope(row, None)
-        variations = await self._reads.variations([row["job_id"]])
-        return envelopes.job_envelope(row, variations.get(row["job_id"]))
-
-    async def _events(
-        self, caller: Caller, job_id: Any, row: dict[str, Any], accepted: bool, seen: int
-    ) -> AsyncIterator[bytes]:
-        while True:
-            version: int = row["version"] if accepted else 1
-            status = row["status"] if accepted else "failed"
-            if version > seen:
-                data = json.dumps(await self._envelope(row, accepted=accepted), separators=(",", ":"))
-                kind = "progress" if status == "running" else status
-                yield f"id: {version}\nevent: {kind}\ndata: {data}\n\n".encode()
-                seen = version
-            if status != "running":
-                return
-            if not await self._watch.changed(job_id, seen, timeout_seconds=_HEARTBEAT_SECONDS):
-                yield b": still running\n\n"
-            try:
-                row, accepted = await self._lookup.job(caller.key.org_id, job_id)
-            except (ApiError, DatabaseUnavailable):
-                # The headers are out; the client resumes with Last-Event-ID when it likes.
-                await asyncio.sleep(1)
+            return Snapshot(row, [])
+        variations = await self._reads.variations(caller.key.org_id, [row["job_id"]])
+        return Snapshot(row, variations.get(row["job_id"], []))
 
 
 def _page(items: list[Any], rows: Sequence[dict[str, Any]], *, more: bool) -> Answer:
     following = parameters.cursor_after(rows[-1]["accepted_at_ms"], rows[-1]["job_id"]) if more else None
     return json_answer(200, {"items": items, "nextCursor": following})
-
-
-def _preferred_wait(values: Sequence[str]) -> int | None:
-    """The seconds of `Prefer: wait=n`, at most 60; None without one. Preferences that make no sense are ignored."""
-    for value in values:
-        for preference in value.split(","):
-            name, _, seconds = preference.partition(";")[0].partition("=")
-            seconds = seconds.strip().strip('"')
-            if name.strip().lower() == "wait" and seconds.isascii() and seconds.isdigit():
-                return min(int(seconds[:6]), _MAX_WAIT_SECONDS)
-    return None
 
 
 def _etag(row: dict[str, Any], *, accepted: bool) -> str:
@@ -255,3 +231,8 @@ def _matches(if_none_match: str | None, etag: str) -> bool:
     if if_none_match is None:
         return False
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in if_none_match.split(","))
+
+
+def _number(value: float) -> int | float:
+    # Counts are stored as whole numbers and shown as such.
+    return int(value) if value.is_integer() else value

@@ -1,0 +1,1 @@
+"""The read side over HTTP, in process, on a real database."""
