@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
 from producer.read.watch import JobWatch
 from producer.routing import Gate
-from runtime.errors import BrokerUnavailable
+from runtime.errors import BrokerUnavailable, DatabaseUnavailable
 from storage.reads import Reads, Seen
 from tests.builders import TOPIC_ID, Rows
 
@@ -47,10 +47,13 @@ class Ends:
     """The end offsets of clone.requests, as a broker would say them; None when none answers."""
 
     offsets: dict[int, int] | None = field(default_factory=dict)
+    before_answering: Callable[[], Awaitable[object]] | None = None
     asked: int = 0
 
     async def __call__(self) -> dict[int, int]:
         self.asked += 1
+        if self.before_answering is not None:
+            await self.before_answering()
         if self.offsets is None:
             raise BrokerUnavailable("kafka: _TRANSPORT")
         return dict(self.offsets)
@@ -63,16 +66,25 @@ class CountedReads(Reads):
         super().__init__(database_url, connections=4)
         self.watched: list[int] = []
         self.jobs_read = 0
+        self.refusals_read = 0
         self.progress_read = 0
+        self.failing = False
 
     async def changed(self, seen: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         waited_for: list[Seen] = list(seen)
         self.watched.append(len(waited_for))
+        if self.failing:
+            raise DatabaseUnavailable("postgres: not in this moment of the test")
         return await super().changed(waited_for)
 
     async def job(self, org_id: uuid.UUID, job_id: uuid.UUID) -> dict[str, Any] | None:
         self.jobs_read += 1
         return await super().job(org_id, job_id)
+
+    async def refusal(self, org_id: uuid.UUID, job_id: uuid.UUID) -> dict[str, Any] | None:
+        found = await super().refusal(org_id, job_id)
+        self.refusals_read += 1
+        return found
 
     async def decided_up_to(self, topic_id: uuid.UUID) -> dict[int, int]:
         self.progress_read += 1
