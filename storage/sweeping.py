@@ -1,20 +1,56 @@
 """What the sweeper repairs: work whose owner vanished, and records that were lost between two topics.
 
 Each function is one bounded step inside the sweeper's transaction. With these, every topic after clone.requests could
-be lost and every job would still end.
+be lost and every job would still end. Index conditions compare with `(SELECT clock_timestamp())`: the bare function is
+volatile, so Postgres would read a whole index to answer it.
 """
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from storage import variations
+from storage import material
 from storage.connection import Connection
 from storage.variations import Ended
 
 # Never change while several releases run side by side: it keeps the sweepers of all processes from working at once.
 _SWEEPER_LOCK: Final = 7_310_482_955
 MAX_LOSSES: Final = 3
+"""With its third vanished worker a variation fails: it may be what kills them."""
 _CHUNK: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A running job's place in the order of the walk."""
+
+    accepted_at: datetime
+    job_id: uuid.UUID
+
+
+WALK_START: Final = Place(datetime(1970, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that should have moved by now, and what there is of it. "A while" is the walk's `older_than_seconds`."""
+
+    place: Place
+    container_id: uuid.UUID
+    traceparent: str | None
+    requested: int
+    rows: int
+    ended: int
+    quiet: bool
+    """Its last variation ended a while ago."""
+    canceled: bool
+    """A cancel was accepted."""
+    cancel_overdue: bool
+    """A cancel was accepted a while ago."""
+    late: bool
+    """Its deadline has passed."""
 
 
 def take_turn(connection: Connection) -> bool:
@@ -26,13 +62,15 @@ def take_turn(connection: Connection) -> bool:
 def requeue_lost(connection: Connection) -> int:
     """leased -> pending where the lease has run out: its worker vanished. Counts the loss; returns how many.
 
-    The attempt number is not freed: the vanished worker may come back, and its write must match nothing.
+    The attempt number is not freed: the vanished worker may come back, and its write must match nothing. The next try
+    waits a little longer each time, so that work that kills its workers does not do so in a row.
     """
     cursor = connection.execute(
         """UPDATE variations v SET state = 'pending', losses = v.losses + 1, lease_until = NULL, worker_id = NULL,
-             step = NULL, not_before = clock_timestamp()
+             step = NULL,
+             not_before = clock_timestamp() + make_interval(secs => power(2, v.losses) * (0.5 + random() / 2))
            FROM (SELECT job_id, variation_index FROM variations
-                 WHERE state = 'leased' AND lease_until < clock_timestamp() AND losses < %s
+                 WHERE state = 'leased' AND lease_until < (SELECT clock_timestamp()) AND losses < %s
                  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) lost
            WHERE v.job_id = lost.job_id AND v.variation_index = lost.variation_index""",
         (MAX_LOSSES - 1, _CHUNK),
@@ -40,80 +78,79 @@ def requeue_lost(connection: Connection) -> int:
     return cursor.rowcount
 
 
-def fail_hopeless(connection: Connection) -> list[Ended]:
-    """pending | leased -> failed where the deadline has passed, or where the third worker vanished."""
+def fail_lost(connection: Connection) -> list[Ended]:
+    """leased -> failed WORKER_LOST where the lease has run out for the third time."""
     rows = connection.execute(
-        """UPDATE variations v SET state = 'failed', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
-             step = NULL, finished_at = clock_timestamp(),
-             losses = v.losses + CASE WHEN h.late THEN 0 ELSE 1 END,
-             error_code = CASE WHEN h.late THEN 'DEADLINE_EXCEEDED' ELSE 'WORKER_LOST' END,
-             error_message = CASE WHEN h.late THEN 'The variation did not end before the job''s deadline.'
-                                  ELSE 'The workers of three attempts vanished.' END
-           FROM (SELECT job_id, variation_index, deadline_at < clock_timestamp() AS late FROM variations
-                 WHERE (state = 'pending' AND deadline_at < clock_timestamp())
-                    OR (state = 'leased' AND (deadline_at < clock_timestamp()
-                                              OR (lease_until < clock_timestamp() AND losses >= %s)))
-                 LIMIT %s FOR UPDATE SKIP LOCKED) h
-           WHERE v.job_id = h.job_id AND v.variation_index = h.variation_index
+        """UPDATE variations v SET state = 'failed', attempt = v.attempt + 1, losses = v.losses + 1, lease_until = NULL,
+             worker_id = NULL, step = NULL, finished_at = clock_timestamp(), error_code = 'WORKER_LOST',
+             error_message = 'The workers of three attempts vanished.'
+           FROM (SELECT job_id, variation_index FROM variations
+                 WHERE state = 'leased' AND lease_until < (SELECT clock_timestamp()) AND losses >= %s
+                 ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) lost
+           WHERE v.job_id = lost.job_id AND v.variation_index = lost.variation_index
            RETURNING v.job_id, v.variation_index""",
         (MAX_LOSSES - 1, _CHUNK),
     )
-    return _ended(connection, [(job_id, index) for job_id, index in rows])
+    return _ended(connection, list(rows))
 
 
-def add_missing(connection: Connection, *, older_than_seconds: float) -> int:
-    """none -> pending for running jobs whose admission was lost on its way. Returns how many."""
+def running_jobs(connection: Connection, *, after: Place, older_than_seconds: float, most: int) -> list[RunningJob]:
+    """The next running jobs of the walk, oldest first, that were accepted longer ago than that."""
+    rows = connection.execute(
+        """SELECT j.accepted_at, j.job_id, c.container_id, c.traceparent, c.variations, v.rows, v.ended,
+             coalesce(v.last < now.at - make_interval(secs => %(age)s), false),
+             x.job_id IS NOT NULL, coalesce(x.canceled_at < now.at - make_interval(secs => %(age)s), false),
+             c.deadline_at < now.at
+           FROM (SELECT job_id, accepted_at FROM jobs
+                 WHERE status = 'running' AND (accepted_at, job_id) > (%(after_at)s, %(after_id)s)
+                   AND accepted_at < (SELECT clock_timestamp()) - make_interval(secs => %(age)s)
+                 ORDER BY accepted_at, job_id LIMIT %(most)s) j
+           JOIN claims c USING (job_id)
+           LEFT JOIN cancellations x USING (job_id)
+           CROSS JOIN LATERAL (
+             SELECT count(*)::int AS rows, max(finished_at) AS last,
+               count(*) FILTER (WHERE state IN ('succeeded', 'failed', 'canceled'))::int AS ended
+             FROM variations WHERE job_id = j.job_id) v
+           CROSS JOIN (SELECT clock_timestamp() AS at) now
+           ORDER BY j.accepted_at, j.job_id""",
+        {"age": older_than_seconds, "after_at": after.accepted_at, "after_id": after.job_id, "most": most},
+        binary=True,
+    )
+    return [RunningJob(Place(*row[:2]), *row[2:]) for row in rows]
+
+
+def add_missing(connection: Connection, job_ids: Sequence[uuid.UUID]) -> int:
+    """none -> pending for the variations that these jobs lack. Only while they run uncanceled. Returns how many."""
     cursor = connection.execute(
         """INSERT INTO variations (job_id, variation_index, org_id, state, deadline_at)
            SELECT c.job_id, i, c.org_id, 'pending', c.deadline_at
-           FROM (SELECT job_id FROM jobs j
-                 WHERE j.status = 'running' AND j.accepted_at < clock_timestamp() - make_interval(secs => %s)
-                   AND NOT EXISTS (SELECT FROM variations v WHERE v.job_id = j.job_id)
-                   AND NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = j.job_id)
-                 ORDER BY j.accepted_at LIMIT %s) lost
-           JOIN claims c USING (job_id) CROSS JOIN generate_series(0, c.variations - 1) AS i
+           FROM claims c JOIN jobs j USING (job_id) CROSS JOIN generate_series(0, c.variations - 1) AS i
+           WHERE c.job_id = ANY(%s::uuid[]) AND j.status = 'running'
+             AND NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = c.job_id)
            ON CONFLICT (job_id, variation_index) DO NOTHING""",
-        (older_than_seconds, _CHUNK),
+        (sorted(job_ids),),
     )
     return cursor.rowcount
 
 
-def cancel_forgotten(connection: Connection, *, older_than_seconds: float) -> list[Ended]:
-    """Apply accepted cancels whose CloneCanceled was lost on its way."""
+def fail_late(connection: Connection, job_ids: Sequence[uuid.UUID]) -> list[Ended]:
+    """pending | leased -> failed DEADLINE_EXCEEDED where the deadline has passed."""
     rows = connection.execute(
-        """SELECT x.job_id FROM cancellations x JOIN jobs j USING (job_id) JOIN claims c USING (job_id)
-           WHERE j.status = 'running' AND x.canceled_at < clock_timestamp() - make_interval(secs => %s)
-             AND (SELECT count(*) FROM variations v WHERE v.job_id = x.job_id
-                  AND v.state IN ('succeeded', 'failed', 'canceled')) < c.variations
-           LIMIT %s""",
-        (older_than_seconds, _CHUNK),
-    ).fetchall()
-    job_ids = [job_id for (job_id,) in rows]
-    if job_ids:
-        variations.cancel(connection, job_ids)
-    return _ended(connection, [(job_id, None) for job_id in job_ids])
+        """UPDATE variations v SET state = 'failed', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
+             step = NULL, finished_at = clock_timestamp(), error_code = 'DEADLINE_EXCEEDED',
+             error_message = 'The variation did not end before the job''s deadline.'
+           WHERE v.job_id = ANY(%s::uuid[]) AND v.state IN ('pending', 'leased') AND v.deadline_at < clock_timestamp()
+           RETURNING v.job_id, v.variation_index""",
+        (sorted(job_ids),),
+    )
+    return _ended(connection, list(rows))
 
 
-def unprojected(connection: Connection, *, older_than_seconds: float) -> list[Ended]:
-    """Running jobs all of whose variations ended a while ago: their results were lost on the way to the projector."""
-    rows = connection.execute(
-        """SELECT j.job_id FROM jobs j JOIN claims c USING (job_id)
-           JOIN LATERAL (SELECT count(*) AS ended, max(v.finished_at) AS last FROM variations v
-                         WHERE v.job_id = j.job_id AND v.state IN ('succeeded', 'failed', 'canceled')) e ON true
-           WHERE j.status = 'running' AND e.ended = c.variations
-             AND j.accepted_at < clock_timestamp() - make_interval(secs => %(age)s)
-             AND e.last < clock_timestamp() - make_interval(secs => %(age)s)
-           ORDER BY j.accepted_at LIMIT %(most)s""",
-        {"age": older_than_seconds, "most": _CHUNK},
-    ).fetchall()
-    return _ended(connection, [(job_id, None) for (job_id,) in rows])
-
-
-def _ended(connection: Connection, rows: list[tuple[uuid.UUID, int | None]]) -> list[Ended]:
+def _ended(connection: Connection, rows: Sequence[tuple[uuid.UUID, int]]) -> list[Ended]:
     if not rows:
         return []
-    places = variations.containers(connection, list({job_id for job_id, _ in rows}))
+    places = material.containers(connection, list({job_id for job_id, _ in rows}))
     indexes: dict[uuid.UUID, list[int]] = {}
     for job_id, index in rows:
-        indexes.setdefault(job_id, []).extend(() if index is None else (index,))
+        indexes.setdefault(job_id, []).append(index)
     return [Ended(job_id, *places[job_id], tuple(sorted(found))) for job_id, found in indexes.items()]

@@ -13,16 +13,6 @@ from typing import Any
 from storage.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """An accepted job whose variations are to be made."""
-
-    job_id: uuid.UUID
-    org_id: uuid.UUID
-    variations: int
-    deadline_at_ms: int
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Lease:
     """The right to finish one variation, until another attempt takes it over."""
@@ -30,26 +20,6 @@ class Lease:
     job_id: uuid.UUID
     index: int
     attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """All that generation reads of a job: the claim, the brand, the layer and the source post."""
-
-    job_id: uuid.UUID
-    container_id: uuid.UUID
-    org_id: uuid.UUID
-    project_id: uuid.UUID
-    traceparent: str | None
-    mode: str
-    variations: int
-    overrides: dict[str, str]
-    ordinal: int
-    brand: dict[str, Any]
-    layer_format: str
-    platform: str | None
-    language: str
-    source: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +58,43 @@ class Ended:
 
 
 def fan_out(
-    connection: Connection, jobs: Sequence[NewJob], *, room: int, worker_id: uuid.UUID, lease_seconds: float
-) -> list[Lease]:
-    """none -> leased for the first `room` variations, none -> pending for the rest. Returns the leases.
+    connection: Connection, job_ids: Sequence[uuid.UUID], *, room: int, worker_id: uuid.UUID, lease_seconds: float
+) -> tuple[list[Lease], int]:
+    """none -> leased for the first `room` variations, none -> pending for the rest. Returns the leases, and how many
+    are pending.
 
-    Rows that exist stay as they are, so a job that is fanned out again loses and doubles nothing. A job that has ended
-    or is being canceled gets no rows here.
+    Rows that exist stay as they are, so a job that is fanned out again loses and doubles nothing. What is made is what
+    the claim says. A job that has ended or is being canceled gets no rows here.
     """
     rows = connection.execute(
         """INSERT INTO variations (job_id, variation_index, org_id, state, attempt, lease_until, worker_id, deadline_at)
            SELECT n.job_id, n.i, n.org_id, CASE WHEN n.place <= %(room)s THEN 'leased' ELSE 'pending' END,
              CASE WHEN n.place <= %(room)s THEN 1 ELSE 0 END,
              CASE WHEN n.place <= %(room)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
-             CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, to_timestamp(n.deadline_at / 1000.0)
-           FROM (SELECT a.job_id, a.org_id, a.deadline_at, i, row_number() OVER (ORDER BY a.ordinality, i) AS place
-                 FROM unnest(%(jobs)s::uuid[], %(orgs)s::uuid[], %(counts)s::int[], %(deadlines)s::bigint[])
-                   WITH ORDINALITY AS a (job_id, org_id, variations, deadline_at, ordinality)
-                 CROSS JOIN generate_series(0, a.variations - 1) AS i) n
-           JOIN jobs j ON j.job_id = n.job_id AND j.status = 'running'
-           WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = n.job_id)
+             CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, n.deadline_at
+           FROM (SELECT c.job_id, c.org_id, c.deadline_at, i, row_number() OVER (ORDER BY a.place, i) AS place
+                 FROM unnest(%(jobs)s::uuid[]) WITH ORDINALITY AS a (job_id, place)
+                 JOIN claims c ON c.job_id = a.job_id
+                 JOIN jobs j ON j.job_id = a.job_id AND j.status = 'running'
+                 CROSS JOIN generate_series(0, c.variations - 1) AS i
+                 WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = a.job_id)) n
            ON CONFLICT (job_id, variation_index) DO NOTHING
            RETURNING job_id, variation_index, attempt""",
-        {
-            "room": room,
-            "lease": lease_seconds,
-            "worker": worker_id,
-            "jobs": [job.job_id for job in jobs],
-            "orgs": [job.org_id for job in jobs],
-            "counts": [job.variations for job in jobs],
-            "deadlines": [job.deadline_at_ms for job in jobs],
-        },
+        {"room": room, "lease": lease_seconds, "worker": worker_id, "jobs": list(job_ids)},
         binary=True,
-    )
-    return [Lease(*row) for row in rows if row[2] > 0]
+    ).fetchall()
+    leases = [Lease(*row) for row in rows if row[2] > 0]
+    return leases, len(rows) - len(leases)
 
 
-def claim(connection: Connection, *, slots: int, worker_id: uuid.UUID, lease_seconds: float) -> list[Lease]:
-    """pending -> leased for up to `slots` variations that may start now, round robin over organisations.
+def claim(
+    connection: Connection, *, slots: int, worker_id: uuid.UUID, lease_seconds: float, after: uuid.UUID
+) -> list[tuple[Lease, uuid.UUID]]:
+    """pending -> leased for up to `slots` variations that may start now, with their organisations, round robin.
 
-    The recursive part walks the index from one organisation to the next, so a flood of one is never read through.
+    The round begins with the organisation that follows `after`. May return fewer than there are; call again until it
+    returns none. The recursive part walks the index from one organisation to the next, and of each only its share is
+    looked at, so the flood of one organisation is never read through and never delays another's next variation.
     """
     rows = connection.execute(
         """WITH RECURSIVE orgs AS (
@@ -135,58 +103,33 @@ def claim(connection: Connection, *, slots: int, worker_id: uuid.UUID, lease_sec
              SELECT (SELECT v.org_id FROM variations v WHERE v.state = 'pending' AND v.org_id > o.org_id
                      ORDER BY v.org_id LIMIT 1)
              FROM orgs o WHERE o.org_id IS NOT NULL
+           ), share AS (
+             -- Twice the even share: what another process locks at the same moment is skipped.
+             SELECT 2 * ceil(%(slots)s / greatest(count(*), 1)::float8)::int AS most FROM orgs WHERE org_id IS NOT NULL
            ), candidates AS (
-             SELECT c.job_id, c.variation_index
+             SELECT o.org_id, c.job_id, c.variation_index, c.turn
              FROM orgs o CROSS JOIN LATERAL (
                SELECT v.job_id, v.variation_index, row_number() OVER (ORDER BY v.not_before) AS turn
                FROM (SELECT job_id, variation_index, not_before FROM variations
-                     WHERE state = 'pending' AND org_id = o.org_id AND not_before <= clock_timestamp()
-                     ORDER BY not_before LIMIT %(slots)s) v
+                     WHERE state = 'pending' AND org_id = o.org_id AND not_before <= (SELECT clock_timestamp())
+                     ORDER BY not_before LIMIT (SELECT most FROM share)) v
              ) c
              WHERE o.org_id IS NOT NULL
-             ORDER BY c.turn LIMIT %(slots)s * 2
            ), locked AS (
              SELECT v.job_id, v.variation_index
-             FROM variations v JOIN candidates c USING (job_id, variation_index)
-             WHERE v.state = 'pending'
+             FROM candidates c JOIN variations v USING (job_id, variation_index)
+             WHERE v.state = 'pending' AND v.not_before <= (SELECT clock_timestamp())
+             ORDER BY c.turn, c.org_id <= %(after)s, c.org_id
              LIMIT %(slots)s FOR UPDATE OF v SKIP LOCKED
            )
            UPDATE variations v SET state = 'leased', attempt = v.attempt + 1, worker_id = %(worker)s, step = NULL,
              lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
            FROM locked l WHERE v.job_id = l.job_id AND v.variation_index = l.variation_index AND v.state = 'pending'
-           RETURNING v.job_id, v.variation_index, v.attempt""",
-        {"slots": slots, "worker": worker_id, "lease": lease_seconds},
+           RETURNING v.job_id, v.variation_index, v.attempt, v.org_id""",
+        {"slots": slots, "worker": worker_id, "lease": lease_seconds, "after": after},
         binary=True,
     )
-    return [Lease(*row) for row in rows]
-
-
-def material(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Material]:
-    """What generation reads of these jobs, by job id."""
-    rows = connection.execute(
-        """SELECT c.job_id, c.container_id, c.org_id, c.project_id, c.traceparent, c.mode, c.variations,
-                  coalesce(c.overrides, '{}'::jsonb), c.ordinal, p.brand, l.format, l.platform, l.language,
-                  jsonb_build_object('platform', s.platform, 'format', s.format, 'caption', s.caption,
-                    'durationMs', s.duration_ms, 'transcript', s.transcript, 'shots', s.shots)
-           FROM claims c
-           JOIN projects p ON p.org_id = c.org_id AND p.project_id = c.project_id
-           JOIN project_layers l ON l.org_id = c.org_id AND l.project_id = c.project_id AND l.layer_id = c.layer_id
-           JOIN source_posts s ON s.org_id = c.org_id AND s.post_id = c.source_post_id
-           WHERE c.job_id = ANY(%s::uuid[])""",
-        (list(job_ids),),
-        binary=True,
-    )
-    return {row[0]: Material(*row) for row in rows}
-
-
-def containers(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[uuid.UUID, str | None]]:
-    """The container and the trace of these jobs."""
-    rows = connection.execute(
-        "SELECT job_id, container_id, traceparent FROM claims WHERE job_id = ANY(%s::uuid[])",
-        (list(job_ids),),
-        binary=True,
-    )
-    return {job_id: (container_id, traceparent) for job_id, container_id, traceparent in rows}
+    return [(Lease(*row[:3]), row[3]) for row in rows]
 
 
 def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:

@@ -1,5 +1,8 @@
 """`clonepost run generate`: make variations."""
 
+import threading
+from typing import Final
+
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.fanout import STAGE, FanOutHandler
@@ -9,45 +12,75 @@ from consumers.generation.pool import Pool
 from consumers.generation.realise import EmbeddedRealiser
 from consumers.generation.scripted import ScriptedGenerator
 from consumers.generation.sweeper import Sweeper
+from consumers.generation.threads import OnDeath
 from runtime.batch_loop import BatchLoop
+from runtime.errors import Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
 from runtime.settings import GeneratorName, Settings
 from schemas.topics import ADMISSIONS
 from storage.connection import Database
 
+_SWEEP_END_SECONDS: Final = 2.0
+
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. Raises Fatal when one of its threads dies."""
     settings = load_settings()
     with role_process("generate", settings) as stopping:
         topic = settings.topic_prefix + ADMISSIONS.name
         admin = KafkaAdmin(settings)
         patiently(stopping, lambda: admin.topic(topic))
-        url = require_database(settings)
-        publisher = Publisher(settings)
-        pool = Pool(
-            new_generator(settings.generator),
-            lambda: Database(url, application_name="clonepost-generate"),
-            publisher,
-            concurrency=settings.generate_concurrency,
-            lease_seconds=settings.lease_seconds,
-            topic_prefix=settings.topic_prefix,
-        )
-        sweeper = new_sweeper(settings, url, publisher, pool)
-        handler = FanOutHandler(
-            Database(url, application_name="clonepost-fanout"),
-            publisher,
-            pool,
-            topic_prefix=settings.topic_prefix,
-        )
-        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
-        pool.start()
-        sweeper.start()
-        stop_when(stopping, loop.stop)
+        dead: list[str] = []
+
+        def on_death(thread: str) -> None:
+            dead.append(thread)
+            stopping.set()
+
+        run(settings, stopping, on_death)
+        if dead:
+            raise Fatal(f"the thread {dead[0]} died; its error is above, and a new process takes over")
+
+
+def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> None:
+    """Fan out, generate and sweep until `stopping` is set; then give back what has not begun and finish the rest."""
+    url = require_database(settings)
+    # Two publishers: while the broker does not answer, the poll loop must not queue behind the pool's retries.
+    publisher, fan_out_publisher = Publisher(settings), Publisher(settings)
+    pool = Pool(
+        new_generator(settings.generator),
+        lambda: Database(url, application_name="clonepost-generate"),
+        publisher,
+        concurrency=settings.generate_concurrency,
+        lease_seconds=settings.lease_seconds,
+        topic_prefix=settings.topic_prefix,
+        on_death=on_death,
+    )
+    sweeper = Sweeper(
+        Database(url, application_name="clonepost-sweeper"),
+        publisher,
+        sweep_seconds=settings.sweep_seconds,
+        lease_seconds=settings.lease_seconds,
+        topic_prefix=settings.topic_prefix,
+        expect_pending=pool.expect_pending,
+        on_death=on_death,
+    )
+    handler = FanOutHandler(
+        Database(url, application_name="clonepost-fanout"),
+        fan_out_publisher,
+        pool,
+        topic_prefix=settings.topic_prefix,
+    )
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + ADMISSIONS.name])
+    pool.start()
+    sweeper.start()
+    stop_when(stopping, loop.stop)
+    try:
         loop.run()
-        sweeper.stop()
+    finally:
+        sweeper.request_stop()
         pool.stop()
+        sweeper.join(_SWEEP_END_SECONDS)
 
 
 def new_generator(name: GeneratorName) -> Generator:
@@ -56,15 +89,3 @@ def new_generator(name: GeneratorName) -> Generator:
         return InstantGenerator()
     embedded = ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=64)
     return ScriptedGenerator(embedded) if name == "scripted" else embedded
-
-
-def new_sweeper(settings: Settings, database_url: str, publisher: Publisher, pool: Pool) -> Sweeper:
-    """The sweeper that serves a pool."""
-    return Sweeper(
-        Database(database_url, application_name="clonepost-sweeper"),
-        publisher,
-        sweep_seconds=settings.sweep_seconds,
-        lease_seconds=settings.lease_seconds,
-        topic_prefix=settings.topic_prefix,
-        expect_pending=pool.expect_pending,
-    )

@@ -9,7 +9,7 @@ from consumers.generation.generators import GenerationFailed, Made, Order, Repor
 from consumers.generation.plan import VariationBrief, plan
 from consumers.generation.realise import Realiser, Texts
 from schemas.errors import ErrorCode
-from storage.variations import Material
+from storage.material import Material
 
 _TRIES: Final = 3
 
@@ -17,7 +17,7 @@ _TRIES: Final = 3
 class ComposedGenerator:
     """Makes a creative from the source's structure and the brand's facts, with whatever realiser writes the words."""
 
-    def __init__(self, realiser: Realiser, *, waits: bool, lease_ahead: int) -> None:
+    def __init__(self, realiser: Realiser, *, waits: bool, lease_ahead: int | None) -> None:
         self._realiser = realiser
         self.name = realiser.name
         self.waits = waits

@@ -1,6 +1,7 @@
 """The fan-out: CloneAccepted becomes N variations, CloneCanceled ends those that have not ended."""
 
 import uuid
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import structlog
@@ -20,7 +21,7 @@ from schemas.headers import TRACEPARENT
 from schemas.topics import ADMISSIONS, DEAD_LETTERS
 from storage import variations
 from storage.connection import Connection, Database
-from storage.variations import Ended, Lease, NewJob
+from storage.variations import Ended, Lease
 
 _log = structlog.get_logger(__name__)
 
@@ -39,43 +40,77 @@ class FanOutHandler:
 
     def handle(self, batch: Batch) -> None:
         """Make the rows, hand the leased ones to the pool. The slow work happens there, outside the poll loop."""
-        accepted: list[NewJob] = []
-        places: dict[uuid.UUID, tuple[uuid.UUID, str | None]] = {}
-        canceled: dict[uuid.UUID, Ended] = {}
+        read = _Read()
         records: list[Outgoing] = []
         for record in batch.records:
             value = raw_bytes(record.value())
+            # By its fingerprint alone: what others read here costs us no decoding.
             if value is not None and codec.event_name(value) in _SKIPPED:
                 continue
             try:
-                self._sort_in(record, value, accepted, places, canceled)
+                read.add(record, value)
             except Poison as error:
                 records.append(
                     dead_letter(record, error, stage=STAGE, dead_letters_topic=self._topic_prefix + DEAD_LETTERS.name)
                 )
-        if not accepted and not canceled and not records:
-            return
-        tasks, made = self._write(accepted, places, list(canceled))
-        self._pool.submit(tasks)
-        if made > len(tasks):
+        leased, pending = self._write(read)
+        if pending:
             self._pool.expect_pending()
-        self._publisher.publish([*wakeups(list(canceled.values()), self._topic_prefix), *records])
-        metrics.OUTCOMES.labels(STAGE, "fanned_out").inc(made)
-        _log.info("fanned_out", jobs=len(accepted), variations=made, leased=len(tasks), canceled=len(canceled))
+        self._publisher.publish([*wakeups(list(read.canceled.values()), self._topic_prefix), *records])
+        if read.accepted or read.canceled or records:
+            metrics.OUTCOMES.labels(STAGE, "fanned_out").inc(leased + pending)
+            _log.info(
+                "fanned_out",
+                jobs=len(read.accepted),
+                leased=leased,
+                pending=pending,
+                canceled=len(read.canceled),
+                poison=len(records),
+            )
 
-    def _sort_in(
-        self,
-        record: Record,
-        value: bytes | None,
-        accepted: list[NewJob],
-        places: dict[uuid.UUID, tuple[uuid.UUID, str | None]],
-        canceled: dict[uuid.UUID, Ended],
-    ) -> None:
+    def _write(self, read: "_Read") -> tuple[int, int]:
+        """Commit the rows, and have those that were leased run. Returns how many are leased, and pending."""
+        if not read.accepted and not read.canceled:
+            return 0, 0
+        pool = self._pool
+        leases: list[Lease] = []
+        pending = 0
+        with pool.leasing() as room:
+            with self._database.transaction() as connection:
+                if read.accepted:
+                    leases, pending = variations.fan_out(
+                        connection,
+                        list(read.accepted),
+                        room=room,
+                        worker_id=pool.worker_id,
+                        lease_seconds=pool.lease_seconds,
+                    )
+                if read.canceled:
+                    variations.cancel(connection, list(read.canceled))
+                tasks = self._tasks(connection, leases, read)
+            # After the commit: work on a row that was rolled back would be for nothing.
+            pool.submit(tasks)
+        return len(leases), pending
+
+    def _tasks(self, connection: Connection, leases: list[Lease], read: "_Read") -> list[Task]:
+        if leases and self._pool.needs_material:
+            return self._pool.load(connection, leases)
+        return [Task(lease, *read.accepted[lease.job_id], None) for lease in leases]
+
+
+@dataclass(slots=True)
+class _Read:
+    """What a batch asks for. `accepted` has each job's container and traceparent."""
+
+    accepted: dict[uuid.UUID, tuple[uuid.UUID, str | None]] = field(default_factory=dict)
+    canceled: dict[uuid.UUID, Ended] = field(default_factory=dict)
+
+    def add(self, record: Record, value: bytes | None) -> None:
+        """Sort one record in. Raises Poison."""
         try:
             decoded = codec.decode(value, ADMISSIONS.records)
             fields = cast("CloneAccepted | CloneCanceled", decoded.record)
             job_id, container_id = uuid.UUID(fields["jobId"]), uuid.UUID(fields["containerId"])
-            org_id = uuid.UUID(fields["orgId"])
         except codec.UndecodableRecord as error:
             raise Poison(error.reason, str(error)) from error
         except ValueError as error:
@@ -84,39 +119,6 @@ class FanOutHandler:
             raise Poison("WRONG_KEY", "the key is not the record's containerId")
         traceparent = valid_traceparent(header(record, TRACEPARENT))
         if decoded.name == "CloneAccepted":
-            job = cast("CloneAccepted", fields)
-            accepted.append(NewJob(job_id, org_id, job["variations"], job["deadlineAt"]))
-            places[job_id] = (container_id, traceparent)
+            self.accepted[job_id] = container_id, traceparent
         else:
-            canceled[job_id] = Ended(job_id, container_id, traceparent, ())
-
-    def _write(
-        self,
-        accepted: list[NewJob],
-        places: dict[uuid.UUID, tuple[uuid.UUID, str | None]],
-        canceled: list[uuid.UUID],
-    ) -> tuple[list[Task], int]:
-        pool = self._pool
-        with self._database.transaction() as connection:
-            leases: list[Lease] = []
-            if accepted:
-                leases = variations.fan_out(
-                    connection,
-                    accepted,
-                    room=pool.room(),
-                    worker_id=pool.worker_id,
-                    lease_seconds=pool.lease_seconds,
-                )
-            if canceled:
-                variations.cancel(connection, canceled)
-            tasks = self._tasks(connection, leases, places)
-        return tasks, sum(job.variations for job in accepted)
-
-    def _tasks(
-        self, connection: Connection, leases: list[Lease], places: dict[uuid.UUID, tuple[uuid.UUID, str | None]]
-    ) -> list[Task]:
-        if not leases:
-            return []
-        if self._pool.needs_material:
-            return self._pool.load(connection, leases)
-        return [Task(lease, *places[lease.job_id], None) for lease in leases]
+            self.canceled[job_id] = Ended(job_id, container_id, traceparent, ())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from storage.variations import Material
+from storage.material import Material
 
 Step = Literal["analyzing_source", "generating", "rendering"]
 ReportStep = Callable[[Step], None]
@@ -62,8 +62,11 @@ class Generator(Protocol):
         ...
 
     @property
-    def lease_ahead(self) -> int:
-        """How many variations one process may hold leased: enough to keep it busy, few enough to share the work."""
+    def lease_ahead(self) -> int | None:
+        """How many variations one process may hold leased: enough to keep it busy, few enough to share the work.
+
+        None: as many as it runs at the same time, which is right for slow work.
+        """
         ...
 
     @property

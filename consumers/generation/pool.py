@@ -1,41 +1,42 @@
-"""Runs leased variations outside the poll loop and commits their results in batches.
+"""Holds the variations that one process has leased, runs them outside the poll loop and commits their results.
 
-Threads: workers call the generator; one committer writes results, publishes the wake-ups and frees the slots; one
-keeper renews leases, shows the steps of slow work and claims pending variations. An expired lease permits a takeover,
-it does not forbid the owner to finish: whoever writes first with the current attempt wins.
+Threads: workers call the generator; the committer ends attempts; the renewer keeps leases alive; the claimer fills
+free slots. An expired lease permits a takeover, it does not forbid the owner to finish: whoever writes first with the
+current attempt wins.
 """
 
 import queue
 import threading
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
 
+from consumers.generation.committer import Committer
 from consumers.generation.generators import Generator
-from consumers.generation.results import Outcome, PutBack, attempt
+from consumers.generation.keeper import Claimer, Renewer
 from consumers.generation.tasks import Held, Task
-from consumers.generation.wakeups import wakeups
-from runtime import metrics
-from runtime.backoff import full_jitter
+from consumers.generation.threads import OnDeath, watched_thread
+from consumers.generation.turns import last_served
+from consumers.generation.workers import Outcomes, Workers
 from runtime.errors import Retryable
 from runtime.publishing import Publishing
-from storage import variations
+from storage import material, variations
 from storage.connection import Connection, Database
-from storage.variations import Ended, Failure, Lease, Success
+from storage.variations import Lease
 
 _log = structlog.get_logger(__name__)
 
-_COMMIT_BATCH: Final = 2_000
-_TICK_SECONDS: Final = 0.25
-_CLAIM_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 _FINISH_SECONDS: Final = 8.0
+_COMMIT_SECONDS: Final = 2.0
+_JOIN_SECONDS: Final = 1.0
 
 
 class Pool:
-    """Holds and runs the variations that one process has leased."""
+    """The work of one process: `room` says how much more it may lease, `submit` hands it over."""
 
     def __init__(
         self,
@@ -46,226 +47,151 @@ class Pool:
         concurrency: int,
         lease_seconds: float,
         topic_prefix: str,
+        on_death: OnDeath,
     ) -> None:
-        self.worker_id = uuid.uuid4()
-        self.lease_seconds = lease_seconds
+        self.worker_id: Final = uuid.uuid4()
+        self.lease_seconds: Final = lease_seconds
         self._generator = generator
-        self._publisher = publisher
-        self._topic_prefix = topic_prefix
+        self._lease_ahead = generator.lease_ahead or concurrency
         self._new_database = new_database
         self._held = Held()
-        self._inbox: queue.SimpleQueue[Sequence[Task] | None] = queue.SimpleQueue()
-        self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._workers = [
-            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
-            for number in range(concurrency if generator.waits else 1)
-        ]
-        self._committer = threading.Thread(target=self._commit_outcomes, name="committer", daemon=True)
-        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._leasing = threading.Lock()
+        self._pending_expected = True
+        self._stopping = False
+        outcomes: Outcomes = queue.SimpleQueue()
+        self._workers = Workers(generator, outcomes, concurrency=concurrency, on_death=on_death)
+        self._claimer = Claimer(
+            new_database(),
+            publisher,
+            self._held,
+            claim=self._claim,
+            poll_seconds=_POLL_SECONDS,
+            topic_prefix=topic_prefix,
+        )
+        self._committer = Committer(
+            new_database(),
+            publisher,
+            self._held,
+            outcomes,
+            topic_prefix=topic_prefix,
+            slots_freed=self._slots_freed,
+        )
+        self._renewer = Renewer(new_database(), self._held, lease_seconds=lease_seconds, lost=self._lost)
+        self._threads = {
+            name: watched_thread(name, run, on_death)
+            for name, run in (
+                ("committer", self._committer.run),
+                ("renewer", self._renewer.run),
+                ("claimer", self._claimer.run),
+            )
+        }
 
     def start(self) -> None:
         """Start the threads."""
-        for thread in (*self._workers, self._committer, self._keeper):
+        self._workers.start()
+        for thread in self._threads.values():
             thread.start()
 
-    def room(self) -> int:
-        """How many more variations may be leased now."""
-        return 0 if self._stopping.is_set() else max(0, self._generator.lease_ahead - len(self._held))
+    @contextmanager
+    def leasing(self) -> Iterator[int]:
+        """Lease variations that have no rows yet, up to the number given, and `submit` them inside.
+
+        One thread at a time, so that two together do not lease twice the room. None while older ones are pending: they
+        come first.
+        """
+        with self._leasing:
+            yield 0 if self._pending_expected else self._room()
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Run these; their rows are leased by this pool's `worker_id`."""
         self._held.add(tasks)
-        if self._generator.waits:
-            for task in tasks:
-                self._inbox.put([task])
-        elif tasks:
-            self._inbox.put(tasks)
+        self._workers.submit(tasks)
 
     def expect_pending(self) -> None:
-        """Pending rows were made: claim as soon as there is room."""
-        self._wake.set()
-
-    def load(self, connection: Connection, leases: Sequence[Lease]) -> list[Task]:
-        """Make tasks of leases, with their material where the generator needs it."""
-        job_ids = list({lease.job_id for lease in leases})
-        if self._generator.needs_material:
-            material = variations.material(connection, job_ids)
-            return [
-                Task(lease, found.container_id, found.traceparent, found)
-                for lease in leases
-                if (found := material.get(lease.job_id))
-            ]
-        places = variations.containers(connection, job_ids)
-        return [Task(lease, *places[lease.job_id], None) for lease in leases]
+        """Pending rows were made: claim as soon as there is room, and before anything new."""
+        self._pending_expected = True
+        self._claimer.wake()
 
     @property
     def needs_material(self) -> bool:
         """Whether tasks must come from `load`."""
         return self._generator.needs_material
 
+    def load(self, connection: Connection, leases: Sequence[Lease]) -> list[Task]:
+        """Make tasks of leases, with their material where the generator needs it."""
+        job_ids = list({lease.job_id for lease in leases})
+        if self._generator.needs_material:
+            found = material.material(connection, job_ids)
+            return [Task(lease, (m := found[lease.job_id]).container_id, m.traceparent, m) for lease in leases]
+        places = material.containers(connection, job_ids)
+        return [Task(lease, *places[lease.job_id], None) for lease in leases]
+
     def stop(self) -> None:
-        """Finish what runs (up to 8 s), put everything else back as pending, uncounted."""
-        self._stopping.set()
-        for _ in self._workers:
-            self._inbox.put(None)
-        until = time.monotonic() + _FINISH_SECONDS
-        for worker in self._workers:
-            worker.join(max(0.0, until - time.monotonic()))
-        self._outcomes.put(None)
-        self._committer.join(_FINISH_SECONDS)
-        self._wake.set()
-        self._keeper.join(_FINISH_SECONDS)
-        self._put_back([(task.lease, 0.0) for task in self._held.snapshot()])
+        """Give back what has not begun, finish what runs (up to 8 s, renewed meanwhile), give back what did not end.
 
-    def _work(self) -> None:
-        while (tasks := self._inbox.get()) is not None:
-            for task in tasks:
-                if self._stopping.is_set():
-                    return
-                self._outcomes.put(attempt(self._generator, task))
+        What is given back is pending again at once and counts as no loss; its attempt numbers stay used.
+        """
+        self._stopping = True
+        self._claimer.stop()
+        self._workers.stop()
+        self._threads["claimer"].join(_JOIN_SECONDS)
+        self._give_back([task for task in self._held.snapshot() if task.started_at is None])
+        self._workers.join(_FINISH_SECONDS)
+        self._committer.stop(within_seconds=_COMMIT_SECONDS)
+        self._threads["committer"].join(_COMMIT_SECONDS + _JOIN_SECONDS)
+        self._renewer.stop()
+        self._give_back(self._held.snapshot())
+        self._threads["renewer"].join(_JOIN_SECONDS)
 
-    def _commit_outcomes(self) -> None:
-        database = self._new_database()
-        last = False
-        while not last:
-            first = self._outcomes.get()
-            if first is None:
-                return
-            outcomes = [first]
-            while len(outcomes) < _COMMIT_BATCH:
-                try:
-                    following = self._outcomes.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    last = True
-                    break
-                outcomes.append(following)
-            self._settle(database, outcomes)
-        database.close()
+    def _room(self) -> int:
+        return 0 if self._stopping else max(0, self._lease_ahead - len(self._held))
 
-    def _settle(self, database: Database, outcomes: Sequence[Outcome]) -> None:
-        tasks = {outcome.task.lease: outcome.task for outcome in outcomes}
-        successes = [o.result for o in outcomes if isinstance(o.result, Success)]
-        failures = [o.result for o in outcomes if isinstance(o.result, Failure)]
-        retries = [(o.task.lease, o.result.wait_seconds) for o in outcomes if isinstance(o.result, PutBack)]
-        taken: set[Lease] = set()
-
-        def commit() -> None:
-            with database.transaction() as connection:
-                written = set()
-                if successes:
-                    written |= variations.succeed(connection, successes)
-                if failures:
-                    written |= variations.fail(connection, failures)
-                if retries:
-                    variations.put_back(connection, retries)
-            # Only what this transaction wrote is announced. If an earlier try had written it and its answer was lost,
-            # nothing is: the sweeper announces jobs whose variations have all ended.
-            taken.update(written)
-
-        self._insist(commit)
-        records = wakeups(_by_job([tasks[lease] for lease in taken]), self._topic_prefix)
-        self._insist(lambda: self._publisher.publish(records))
-        self._held.drop(tasks)
-        self._wake.set()
-        for name, count in (
-            ("succeeded", len(successes)),
-            ("failed", len(failures)),
-            ("retried", len(retries)),
-            ("lost_lease", len(successes) + len(failures) - len(taken)),
-        ):
-            if count:
-                metrics.OUTCOMES.labels("generate", name).inc(count)
-        _log.info("variations_ended", taken=len(taken), failed=len(failures), retried=len(retries))
-
-    def _keep(self) -> None:
-        database = self._new_database()
-        renewed_at = claimed_at = time.monotonic()
-        while not self._stopping.is_set():
-            self._wake.wait(_TICK_SECONDS)
-            woken = self._wake.is_set()
-            self._wake.clear()
-            now = time.monotonic()
+    def _claim(self, database: Database, after: uuid.UUID) -> uuid.UUID | None:
+        with self._leasing:
+            slots = self._room()
+            if not slots:
+                return None
+            # Cleared first: rows that are made while this looks set it again.
+            self._pending_expected = False
             try:
-                if now - renewed_at > self.lease_seconds / 3:
-                    self._renew(database)
-                    renewed_at = now
-                self._show_steps(database)
-                if woken or now - claimed_at > _CLAIM_SECONDS:
-                    self._claim(database)
-                    claimed_at = now
-            except Retryable as error:
-                # The next tick tries again: a lease that is not renewed in time only permits a takeover.
-                _log.warning("keeper_stalled", reason=str(error))
-                self._stopping.wait(_CLAIM_SECONDS)
-        database.close()
+                with database.transaction() as connection:
+                    claimed = variations.claim(
+                        connection,
+                        slots=slots,
+                        worker_id=self.worker_id,
+                        lease_seconds=self.lease_seconds,
+                        after=after,
+                    )
+                    tasks = self.load(connection, [lease for lease, _ in claimed]) if claimed else []
+            except Retryable:
+                self._pending_expected = True
+                raise
+            if not claimed:
+                return None
+            self._pending_expected = True
+            self.submit(tasks)
+            return last_served(after, [org_id for _, org_id in claimed])
 
-    def _renew(self, database: Database) -> None:
-        leases = [task.lease for task in self._held.snapshot()]
-        if leases:
-            with database.transaction() as connection:
-                kept = variations.renew(connection, leases, lease_seconds=self.lease_seconds)
-            lost = len(leases) - len(kept)
-            if lost:
-                # Ended by a cancel, a deadline or another attempt; the result of the work will match nothing.
-                _log.info("leases_lost", count=lost)
+    def _slots_freed(self) -> None:
+        # Where nothing is known to be pending, the claimer's own poll is enough; a claim for each commit is not cheap.
+        if self._pending_expected:
+            self._claimer.wake()
 
-    def _show_steps(self, database: Database) -> None:
-        slow = self._held.slow()
-        steps = [(task, task.step) for task in slow if task.step is not None]
-        if not steps:
+    def _lost(self, tasks: Sequence[Task]) -> None:
+        self._workers.abandon(tasks)
+        self._claimer.wake()
+
+    def _give_back(self, tasks: Sequence[Task]) -> None:
+        if not tasks:
             return
-        with database.transaction() as connection:
-            variations.mark_steps(connection, [(task.lease, step) for task, step in steps])
-        jobs = {task.lease.job_id: task for task, _ in steps}
-        ended = [Ended(job_id, task.container_id, task.traceparent, ()) for job_id, task in jobs.items()]
-        self._publisher.publish(wakeups(ended, self._topic_prefix))
-        for task, step in steps:
-            task.shown_step = step
-
-    def _claim(self, database: Database) -> None:
-        slots = self.room()
-        if not slots:
-            return
-        with database.transaction() as connection:
-            leases = variations.claim(
-                connection, slots=slots, worker_id=self.worker_id, lease_seconds=self.lease_seconds
-            )
-            tasks = self.load(connection, leases) if leases else []
-        self.submit(tasks)
-
-    def _put_back(self, leases: Sequence[tuple[Lease, float]]) -> None:
-        if not leases:
-            return
+        leases = [task.lease for task in tasks]
         database = self._new_database()
         try:
             with database.transaction() as connection:
-                variations.put_back(connection, leases)
+                variations.put_back(connection, [(lease, 0.0) for lease in leases])
+            self._held.drop(leases)
+            _log.info("leases_given_back", count=len(leases))
         except Retryable as error:
             _log.warning("leases_left_to_expire", count=len(leases), reason=str(error))
-        database.close()
-
-    def _insist(self, effect: Callable[[], None]) -> None:
-        """Do it until it is done. While stopping, an outage ends the wait: the lease expires, the sweeper repairs."""
-        for wait_seconds in full_jitter(first_seconds=0.05, cap_seconds=2.0):
-            try:
-                return effect()
-            except Retryable as error:
-                _log.warning("results_stalled", reason=str(error))
-            if self._stopping.is_set():
-                return None
-            time.sleep(wait_seconds)
-        return None
-
-
-def _by_job(tasks: Sequence[Task]) -> list[Ended]:
-    jobs: dict[uuid.UUID, list[Task]] = {}
-    for task in tasks:
-        jobs.setdefault(task.lease.job_id, []).append(task)
-    return [
-        Ended(job_id, found[0].container_id, found[0].traceparent, tuple(sorted(task.lease.index for task in found)))
-        for job_id, found in jobs.items()
-    ]
+        finally:
+            database.close()

@@ -1,12 +1,13 @@
 """From what a generator did to what is written: one outcome a task. Pure but for the call."""
 
+import random
 import time
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from consumers.generation.generators import GenerationFailed, Generator, Order, RetryLater
+from consumers.generation.generators import GenerationFailed, Generator, Made, Order, RetryLater
 from consumers.generation.tasks import Task
 from runtime import metrics
 from schemas.errors import ErrorCode
@@ -15,6 +16,8 @@ from storage.variations import Failure, Success, to_json
 _log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = 5
+"""Counted by the attempt number, so attempts that ended with a stop or a lost worker count as well."""
+_MAX_CREATIVE_CHARACTERS: Final = 200_000
 _FIRST_RETRY_SECONDS: Final = 1.0
 _MAX_RETRY_SECONDS: Final = 300.0
 
@@ -49,20 +52,38 @@ def attempt(generator: Generator, task: Task) -> Outcome:
         _log.exception("generator_defect", job_id=str(lease.job_id), index=lease.index, generator=generator.name)
         result = _failure(generator, task, ErrorCode.INTERNAL, "The generator failed unexpectedly.")
     else:
-        provenance = {**made.provenance, "generator": generator.name, "attempts": lease.attempt}
-        result = Success(
-            lease, made.hook_shape, made.visual_format, made.duration_ms, to_json(made.creative), to_json(provenance)
-        )
+        result = _success(generator, task, made)
     if task.started_at is not None:
         metrics.VARIATION_SECONDS.labels(generator.name).observe(time.monotonic() - task.started_at)
     return Outcome(task, result)
+
+
+def _success(generator: Generator, task: Task, made: Made) -> Success | Failure:
+    creative = to_json(made.creative)
+    provenance = to_json({**made.provenance, "generator": generator.name, "attempts": task.lease.attempt})
+    # A generator's output is a stranger's: what Postgres cannot store would fail the whole batch, again and again.
+    if len(creative) > _MAX_CREATIVE_CHARACTERS or not (_storable(creative) and _storable(provenance)):
+        _log.error("unstorable_creative", job_id=str(task.lease.job_id), index=task.lease.index)
+        return _failure(generator, task, ErrorCode.INTERNAL, "The generator made something that cannot be stored.")
+    return Success(task.lease, made.hook_shape, made.visual_format, made.duration_ms, creative, provenance)
+
+
+def _storable(json_text: str) -> bool:
+    """Whether Postgres takes it as jsonb: no NUL, no lone surrogate."""
+    try:
+        json_text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\\u0000" not in json_text
 
 
 def _retry(generator: Generator, task: Task, error: RetryLater) -> Failure | PutBack:
     if task.lease.attempt >= MAX_ATTEMPTS:
         return _failure(generator, task, error.code, str(error))
     ladder = min(_FIRST_RETRY_SECONDS * 4 ** (task.lease.attempt - 1), _MAX_RETRY_SECONDS)
-    return PutBack(max(ladder, error.wait_seconds or 0.0))
+    # Jitter upwards only: a provider that said when to return is not asked earlier.
+    wait_seconds = max(ladder, error.wait_seconds or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 -- spreads load
+    return PutBack(wait_seconds)
 
 
 def _failure(generator: Generator, task: Task, code: str, message: str) -> Failure:

@@ -28,7 +28,7 @@ class ScriptedGenerator:
 
     name = "scripted/1"
     waits = True
-    lease_ahead = 64
+    lease_ahead = None
     needs_material = True
 
     def __init__(self, then: Generator) -> None:

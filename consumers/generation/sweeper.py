@@ -1,28 +1,36 @@
 """The sweeper: a loop in every generate process, one of which works at a time.
 
 It makes every promise hold that a lost record or a vanished worker would break. After a start or a reconnect it waits
-one lease before it judges leases: an outage must not look like the death of every worker.
+one lease before it judges leases: an outage must not look like the death of every worker. Running jobs are walked in
+chunks, a chunk a sweep, so that a long backlog costs no more than a short one.
 """
 
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
+from consumers.generation.diagnose import Repairs, diagnose
+from consumers.generation.threads import OnDeath, watched_thread
 from consumers.generation.wakeups import wakeups
 from runtime import metrics
 from runtime.errors import Retryable
 from runtime.publishing import Publishing
-from storage import sweeping
-from storage.connection import Database
+from storage import sweeping, variations
+from storage.connection import Connection, Database
+from storage.sweeping import WALK_START, Place, RunningJob
 from storage.variations import Ended
 
 _log = structlog.get_logger(__name__)
 
-_OVERDUE_SECONDS: Final = 5.0
+OVERDUE_SECONDS: Final = 5.0
 """A record that has had no effect for so long was lost, or its stage is behind; repairing is harmless in both cases."""
+_CHUNK_JOBS: Final = 2_000
+_ANNOUNCE_AGAIN_SECONDS: Final = 30.0
+"""A projector that is behind needs time, not more records."""
 
 
 class Sweeper:
@@ -37,6 +45,8 @@ class Sweeper:
         lease_seconds: float,
         topic_prefix: str,
         expect_pending: Callable[[], None],
+        on_death: OnDeath,
+        overdue_seconds: float = OVERDUE_SECONDS,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -44,46 +54,76 @@ class Sweeper:
         self._lease_seconds = lease_seconds
         self._topic_prefix = topic_prefix
         self._expect_pending = expect_pending
+        self._overdue_seconds = overdue_seconds
         self._judge_leases_from = time.monotonic() + lease_seconds
+        self._walked = WALK_START
+        self._announced_at: dict[uuid.UUID, float] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._thread = watched_thread("sweeper", self._run, on_death)
 
     def start(self) -> None:
         """Start the loop in a thread of its own."""
         self._thread.start()
 
-    def stop(self) -> None:
+    def request_stop(self) -> None:
         """End the loop after the sweep in hand."""
         self._stopping.set()
-        self._thread.join(self._sweep_seconds + 5)
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait for the loop's end. A sweep that is cut off by the process's end is rolled back."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
 
     def sweep(self) -> None:
         """One sweep, if no other process is at it. Raises Retryable when Postgres or Kafka do not answer."""
         with self._database.transaction() as connection:
             if not sweeping.take_turn(connection):
                 return
-            lost = sweeping.requeue_lost(connection) if time.monotonic() >= self._judge_leases_from else 0
-            added = sweeping.add_missing(connection, older_than_seconds=_OVERDUE_SECONDS)
-            hopeless = sweeping.fail_hopeless(connection)
-            canceled = sweeping.cancel_forgotten(connection, older_than_seconds=_OVERDUE_SECONDS)
-            unprojected = sweeping.unprojected(connection, older_than_seconds=_OVERDUE_SECONDS)
-        # After the commit: if this fails, the jobs concerned are found unprojected by a later sweep.
-        ended: list[Ended] = [*hopeless, *canceled, *unprojected]
-        self._publisher.publish(wakeups(ended, self._topic_prefix))
-        if lost or added:
+            requeued, lost = 0, list[Ended]()
+            if time.monotonic() >= self._judge_leases_from:
+                requeued = sweeping.requeue_lost(connection)
+                lost = sweeping.fail_lost(connection)
+            jobs = sweeping.running_jobs(
+                connection, after=self._walked, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS
+            )
+            repairs = diagnose(jobs)
+            added, late = self._repair(connection, repairs)
+        self._walked = _next_place(jobs)
+        if requeued or added:
             self._expect_pending()
-        repairs = {
-            "lease_lost": lost,
-            "admission_lost": added,
-            "hopeless": len(hopeless),
-            "cancel_lost": len(canceled),
-            "result_lost": len(unprojected),
-        }
-        for kind, count in repairs.items():
+        # After the commit: where this fails, a later sweep finds the jobs with nothing left to do, and announces them.
+        unheard = self._unheard(repairs.announce)
+        news = [*lost, *late, *map(_look_again, repairs.cancel), *map(_look_again, unheard)]
+        self._publisher.publish(wakeups(news, self._topic_prefix))
+        self._announced_at.update(dict.fromkeys(_ids(unheard), time.monotonic()))
+        self._report(
+            lease_lost=requeued,
+            worker_lost=len(lost),
+            admission_lost=added,
+            deadline_exceeded=len(late),
+            cancel_lost=len(repairs.cancel),
+            result_lost=len(unheard),
+        )
+
+    def _unheard(self, jobs: Sequence[RunningJob]) -> list[RunningJob]:
+        """Those that were not announced a moment ago."""
+        since = time.monotonic() - _ANNOUNCE_AGAIN_SECONDS
+        self._announced_at = {job_id: at for job_id, at in self._announced_at.items() if at > since}
+        return [job for job in jobs if job.place.job_id not in self._announced_at]
+
+    def _repair(self, connection: Connection, repairs: Repairs) -> tuple[int, list[Ended]]:
+        if repairs.cancel:
+            variations.cancel(connection, _ids(repairs.cancel))
+        added = sweeping.add_missing(connection, _ids(repairs.add_missing)) if repairs.add_missing else 0
+        late = sweeping.fail_late(connection, _ids(repairs.fail_late)) if repairs.fail_late else []
+        return added, late
+
+    def _report(self, **repaired: int) -> None:
+        for kind, count in repaired.items():
             if count:
                 metrics.OUTCOMES.labels("sweep", kind).inc(count)
-        if any(repairs.values()):
-            _log.warning("swept", **repairs)
+        if any(repaired.values()):
+            _log.warning("swept", **repaired)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._sweep_seconds):
@@ -92,3 +132,16 @@ class Sweeper:
             except Retryable as error:
                 _log.warning("sweep_stalled", reason=str(error))
                 self._judge_leases_from = time.monotonic() + self._lease_seconds
+        self._database.close()
+
+
+def _next_place(jobs: Sequence[RunningJob]) -> Place:
+    return jobs[-1].place if len(jobs) == _CHUNK_JOBS else WALK_START
+
+
+def _ids(jobs: Sequence[RunningJob]) -> list[uuid.UUID]:
+    return [job.place.job_id for job in jobs]
+
+
+def _look_again(job: RunningJob) -> Ended:
+    return Ended(job.place.job_id, job.container_id, job.traceparent, ())

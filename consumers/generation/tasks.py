@@ -4,16 +4,18 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final
 
 from consumers.generation.generators import Step
-from storage.variations import Lease, Material
+from storage.material import Material
+from storage.variations import Lease
 
-SLOW_SECONDS = 0.25
+SLOW_SECONDS: Final = 0.25
 """Work that takes longer shows its step to readers; faster work is not worth a write."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Task:
     """A leased variation and what is known of its progress. `started_at` is monotonic seconds."""
 
@@ -24,22 +26,24 @@ class Task:
     started_at: float | None = None
     step: Step | None = None
     shown_step: Step | None = None
+    lost: bool = False
+    """Another owner ended the lease: what this attempt makes will not be taken."""
 
     def start(self) -> None:
         """The worker begins."""
         self.started_at = time.monotonic()
 
     def report(self, step: Step) -> None:
-        """The generator says what it is at. A plain assignment: the keeper's thread reads it."""
+        """The generator says what it is at. A plain assignment: another thread reads it."""
         self.step = step
 
 
-@dataclass(slots=True)
 class Held:
     """The tasks of this process. Thread-safe."""
 
-    _tasks: dict[Lease, Task] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._tasks: dict[Lease, Task] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -49,25 +53,24 @@ class Held:
         with self._lock:
             self._tasks.update((task.lease, task) for task in tasks)
 
-    def drop(self, leases: Iterable[Lease]) -> None:
-        """Their results are committed, or their leases are lost."""
+    def drop(self, leases: Iterable[Lease]) -> list[Task]:
+        """Their results are committed, or their leases are gone. Returns those that were held."""
         with self._lock:
-            for lease in leases:
-                self._tasks.pop(lease, None)
+            return [task for lease in leases if (task := self._tasks.pop(lease, None)) is not None]
 
     def snapshot(self) -> list[Task]:
         """The tasks held now."""
         with self._lock:
             return list(self._tasks.values())
 
-    def slow(self) -> list[Task]:
-        """Tasks whose step changed and that have run long enough to show it."""
+    def slow(self) -> list[tuple[Task, Step]]:
+        """Tasks whose step changed and that have run long enough to show it, with that step."""
         now = time.monotonic()
         return [
-            task
+            (task, step)
             for task in self.snapshot()
-            if task.step is not None
-            and task.step != task.shown_step
+            if (step := task.step) is not None
+            and step != task.shown_step
             and task.started_at is not None
             and now - task.started_at > SLOW_SECONDS
         ]

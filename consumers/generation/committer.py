@@ -1,0 +1,157 @@
+"""Writes what attempts came to, in batches, and announces what was taken."""
+
+import queue
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from consumers.generation.results import Outcome, PutBack
+from consumers.generation.tasks import Held, Task
+from consumers.generation.wakeups import wakeups
+from consumers.generation.workers import Outcomes
+from runtime import metrics
+from runtime.backoff import full_jitter
+from runtime.errors import Retryable
+from runtime.publishing import Publishing
+from storage import variations
+from storage.connection import Connection, Database
+from storage.variations import Ended, Failure, Lease, Success
+
+_log = structlog.get_logger(__name__)
+
+_BATCH: Final = 2_000
+
+
+class Committer:
+    """The one thread that ends attempts. An outage stalls it: results stay in memory until they are committed."""
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publishing,
+        held: Held,
+        outcomes: Outcomes,
+        *,
+        topic_prefix: str,
+        slots_freed: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._held = held
+        self._outcomes = outcomes
+        self._topic_prefix = topic_prefix
+        self._slots_freed = slots_freed
+        self._give_up_at: float | None = None
+
+    def stop(self, within_seconds: float) -> None:
+        """End `run` after what is queued; an outage that lasts longer than that ends it too."""
+        self._give_up_at = time.monotonic() + within_seconds
+        self._outcomes.put(None)
+
+    def run(self) -> None:
+        """Commit until `stop`."""
+        last = False
+        while not last:
+            batch, last = self._next_batch()
+            if batch:
+                self._settle(batch)
+        self._database.close()
+
+    def _next_batch(self) -> tuple[list[Outcome], bool]:
+        batch: list[Outcome] = []
+        some = self._outcomes.get()
+        while some is not None:
+            batch += some
+            if len(batch) >= _BATCH:
+                return batch, False
+            try:
+                some = self._outcomes.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        tasks = {outcome.task.lease: outcome.task for outcome in outcomes}
+        taken: set[Lease] | None = None
+        tries = 0
+
+        def commit() -> None:
+            nonlocal taken, tries
+            tries += 1
+            with self._database.transaction() as connection:
+                written = _write(connection, outcomes)
+            taken = written
+
+        self._insist(commit)
+        if taken is None:
+            # Given up: the leases run out, and the sweeper hands the work to another process.
+            return
+        self._held.drop(tasks)
+        news = _by_job([tasks[lease] for lease in taken])
+        if tries > 1:
+            # An earlier try may have committed and lost its answer, and this one took nothing: have the jobs looked at.
+            told = {job.job_id for job in news}
+            news += [_look_again(job) for job in _by_job(list(tasks.values())) if job.job_id not in told]
+        records = wakeups(news, self._topic_prefix)
+        self._insist(lambda: self._publisher.publish(records))
+        self._slots_freed()
+        _report(outcomes, taken)
+
+    def _insist(self, effect: Callable[[], None]) -> None:
+        """Do it until it is done, or until a stop has waited long enough."""
+        for wait_seconds in full_jitter(first_seconds=0.05, cap_seconds=2.0):
+            try:
+                return effect()
+            except Retryable as error:
+                _log.warning("results_stalled", reason=str(error))
+            if self._give_up_at is not None and time.monotonic() > self._give_up_at:
+                return None
+            time.sleep(wait_seconds)
+        return None
+
+
+def _write(connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
+    """Write all outcomes. Returns the leases whose end was taken; others were ended before, by somebody else."""
+    successes = [o.result for o in outcomes if isinstance(o.result, Success)]
+    failures = [o.result for o in outcomes if isinstance(o.result, Failure)]
+    retries = [(o.task.lease, o.result.wait_seconds) for o in outcomes if isinstance(o.result, PutBack)]
+    taken: set[Lease] = set()
+    if successes:
+        taken |= variations.succeed(connection, successes)
+    if failures:
+        taken |= variations.fail(connection, failures)
+    if retries:
+        variations.put_back(connection, retries)
+    return taken
+
+
+def _by_job(tasks: Sequence[Task]) -> list[Ended]:
+    jobs: dict[uuid.UUID, list[Task]] = {}
+    for task in tasks:
+        jobs.setdefault(task.lease.job_id, []).append(task)
+    return [
+        Ended(job_id, found[0].container_id, found[0].traceparent, tuple(sorted(task.lease.index for task in found)))
+        for job_id, found in jobs.items()
+    ]
+
+
+def _look_again(job: Ended) -> Ended:
+    return Ended(job.job_id, job.container_id, job.traceparent, ())
+
+
+def _report(outcomes: Sequence[Outcome], taken: set[Lease]) -> None:
+    counts = {"succeeded": 0, "failed": 0, "retried": 0, "lost_lease": 0}
+    for outcome in outcomes:
+        if isinstance(outcome.result, PutBack):
+            counts["retried"] += 1
+        elif outcome.task.lease not in taken:
+            counts["lost_lease"] += 1
+        else:
+            counts["succeeded" if isinstance(outcome.result, Success) else "failed"] += 1
+    for name, count in counts.items():
+        if count:
+            metrics.OUTCOMES.labels("generate", name).inc(count)
+    _log.info("variations_ended", **counts)

@@ -1,0 +1,1 @@
+"""The generation room: transitions, pool, sweeper, and what a creative must be."""

@@ -1,0 +1,85 @@
+"""Claims are fair to organisations and never meet."""
+
+import uuid
+from collections import Counter
+from typing import Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.generation.turns import last_served
+from storage import variations
+from storage.connection import Database
+from storage.variations import Lease
+from tests.generation.test_transitions import claim, fan_out
+from tests.generation.world import Job, Jobs
+
+FIRST: Final = uuid.UUID(int=0)
+
+
+def pending(database: Database, jobs: Jobs, *, organizations: int, jobs_each: int, variations: int) -> list[list[Job]]:
+    made = []
+    for _ in range(organizations):
+        project = jobs.branded()
+        made.append([jobs.accept(project, variations=variations) for _ in range(jobs_each)])
+    for job in (job for one in made for job in one):
+        fan_out(database, job, uuid.uuid4(), room=0)
+    return made
+
+
+def round_of(database: Database, after: uuid.UUID, slots: int) -> list[tuple[Lease, uuid.UUID]]:
+    with database.transaction() as connection:
+        return variations.claim(connection, slots=slots, worker_id=uuid.uuid4(), lease_seconds=30.0, after=after)
+
+
+def test_one_slot_at_a_time_goes_round(database: Database, jobs: Jobs) -> None:
+    flood, *others = pending(database, jobs, organizations=3, jobs_each=2, variations=10)
+    after, served = FIRST, []
+    for _ in range(9):
+        claimed = round_of(database, after, 1)
+        after = last_served(after, [org_id for _, org_id in claimed])
+        served.append(after)
+    assert Counter(served) == {one[0].org_id: 3 for one in (flood, *others)}
+    assert all(served[i] != served[i + 1] for i in range(8))
+
+
+def test_many_slots_are_shared(database: Database, jobs: Jobs) -> None:
+    [flood] = pending(database, jobs, organizations=1, jobs_each=10, variations=10)
+    [small] = pending(database, jobs, organizations=1, jobs_each=1, variations=3)
+    claimed = Counter(org_id for _, org_id in round_of(database, FIRST, 8))
+    assert claimed == {flood[0].org_id: 5, small[0].org_id: 3}
+
+
+def test_two_processes_never_claim_the_same(database: Database, database_url: str, jobs: Jobs) -> None:
+    pending(database, jobs, organizations=2, jobs_each=2, variations=5)
+    other = Database(database_url, application_name="other")
+    with database.transaction() as one, other.transaction() as two:
+        arguments = {"slots": 5, "worker_id": uuid.uuid4(), "lease_seconds": 30.0, "after": FIRST}
+        first = variations.claim(one, **arguments)  # type: ignore[arg-type]
+        second = variations.claim(two, **arguments)  # type: ignore[arg-type]
+    other.close()
+    leases = [lease for lease, _ in (*first, *second)]
+    assert len(first) == 5
+    assert second
+    assert len(set(leases)) == len(leases)
+
+
+def test_everything_is_claimed_in_the_end(database: Database, jobs: Jobs) -> None:
+    pending(database, jobs, organizations=3, jobs_each=2, variations=7)
+    taken = 0
+    while claimed := claim(database, uuid.uuid4(), slots=5):
+        taken += len(claimed)
+    assert taken == 42
+
+
+@given(st.uuids(), st.dictionaries(st.uuids(), st.integers(1, 5), min_size=1, max_size=6))
+def test_the_round_ends_at_an_organisation_with_the_most(after: uuid.UUID, counts: dict[uuid.UUID, int]) -> None:
+    served = [org for org, count in counts.items() for _ in range(count)]
+    last = last_served(after, served)
+    most = {org for org, count in counts.items() if count == max(counts.values())}
+    following = sorted(most, key=lambda org: (org <= after, org))
+    assert last == following[-1]
+
+
+def test_an_empty_round_moves_nothing() -> None:
+    assert last_served(FIRST, []) == FIRST
