@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from runtime.errors import ClonepostError
 
 _COMMANDS = {
-    "up": ("clonepost.commands.stack", "up"),
+    "up": ("clonepost.commands.up", "up"),
     "down": ("clonepost.commands.stack", "down"),
     "status": ("clonepost.commands.stack", "status"),
     "run": ("clonepost.commands.run", "run"),
@@ -50,6 +50,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Clone a top performer: from one POST to finished creatives, through Kafka and Postgres.",
 )
 

@@ -15,9 +15,9 @@ import pytest
 from pydantic import SecretStr
 
 from clonepost.localstack.child import Child
-from clonepost.localstack.home import free_port
 from clonepost.localstack.jars import class_path
 from clonepost.localstack.kafka import KafkaServer
+from clonepost.localstack.ports import free_port
 from clonepost.localstack.postgres import PostgresServer
 from runtime.kafka_admin import KafkaAdmin, wait_until_ready
 from runtime.settings import Settings, kafka_client_settings
@@ -27,7 +27,7 @@ from storage.connection import Database
 from storage.migrate import upgrade
 from tests.awaiting import eventually
 
-_TEMPLATE = "template_clonepost"
+TEMPLATE = "template_clonepost"
 
 
 def docker_answers() -> bool:
@@ -56,8 +56,8 @@ def postgres(stack_folder: Path) -> Iterator[str]:
     """The URL of a real server's maintenance database; it has a migrated template."""
     server = _postgres_in_docker() if docker_answers() else embedded_postgres(stack_folder / "pg")
     with server as url:
-        create_database(url, _TEMPLATE)
-        upgrade(_database(url, _TEMPLATE))
+        create_database(url, TEMPLATE)
+        upgrade(database_at(url, TEMPLATE))
         yield url
 
 
@@ -65,8 +65,8 @@ def postgres(stack_folder: Path) -> Iterator[str]:
 def database_url(postgres: str) -> Iterator[str]:
     """A migrated, empty database of the test's own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    create_database(postgres, name, template=_TEMPLATE)
-    yield _database(postgres, name)
+    create_database(postgres, name, template=TEMPLATE)
+    yield database_at(postgres, name)
     drop_database(postgres, name)
 
 
@@ -106,7 +106,7 @@ test_settings.__test__ = False  # type: ignore[attr-defined]  # a function of th
 @contextmanager
 def embedded_kafka(folder: Path) -> Iterator[str]:
     """A broker of the embedded stack."""
-    server = KafkaServer(folder, class_path=class_path(), port=free_port(0), controller_port=free_port(0))
+    server = KafkaServer(folder, class_path=class_path(), port=free_port(), controller_port=free_port())
     server.prepare()
     child = Child("kafka", server.command(), log=folder / "log")
     child.start()
@@ -124,7 +124,7 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
     """A Postgres server of the embedded stack."""
     server = PostgresServer(folder / "data", folder / "run")
     server.prepare()
-    child = Child("postgres", server.command(), log=folder.parent / "pg.log", user=server.user)
+    child = Child("postgres", server.command(), log=folder.parent / "pg.log", account=server.account)
     child.start()
     try:
         url = server.url("postgres")
@@ -151,6 +151,6 @@ def _postgres_in_docker() -> Iterator[str]:
         yield container.get_connection_url()
 
 
-def _database(url: str, name: str) -> str:
+def database_at(url: str, name: str) -> str:
     head, _, query = url.partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from clonepost.environment import settings_from
 from clonepost.localstack.home import Home, StackState, home_at
 from runtime.errors import ClonepostError
-from runtime.settings import Settings, kafka_client_settings
+from runtime.settings import Settings
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The stack's folder; else CLONEPOST_HOME, else ~/.clonepost.")
@@ -36,7 +37,7 @@ def connect(home: Path | None) -> tuple[Settings, str]:
             "set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS"
         )
     variables = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-    return Settings(kafka=kafka_client_settings(variables)), database_url
+    return settings_from(variables), database_url
 
 
 def database_of(home: Path | None) -> str:

@@ -1,24 +1,29 @@
 """One supervised process: started, watched, restarted when it dies, stopped gracefully and then hard."""
 
-import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from clonepost.localstack.home import ProcessState, find_process
+from clonepost.localstack.home import ProcessState
+from clonepost.localstack.postgres import Account
 
 _FIRST_RESTART_SECONDS: Final = 0.2
 _MAX_RESTART_SECONDS: Final = 10.0
 _HEALTHY_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.02
+_LOG_BYTES: Final = 20_000_000
+_TAIL_BYTES: Final = 2_000
 
 
 class Child:
-    """A process of the stack and what is known of it. Its output goes to a file in the home."""
+    """A process of the stack and what is known of it. Its output goes to a file in the home. Not thread-safe."""
 
     def __init__(
         self,
@@ -27,14 +32,14 @@ class Child:
         *,
         log: Path,
         environment: Mapping[str, str] | None = None,
-        user: str | None = None,
+        account: Account | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.state = ProcessState(role)
+        self.log: Final = log
         self._command = list(command)
-        self._log = log
         self._environment = dict(environment) if environment is not None else None
-        self._user = user
+        self._account = account
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
@@ -43,15 +48,17 @@ class Child:
 
     def start(self) -> None:
         """Start it, in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone."""
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        self._rotate_log()
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment,
-                user=self._user,
+                user=None if self._account is None else self._account.uid,
+                group=None if self._account is None else self._account.gid,
+                extra_groups=None if self._account is None else (),
                 start_new_session=True,
             )
         self._started_at = time.monotonic()
@@ -78,7 +85,7 @@ class Child:
             self.state.state = "restarting"
             self.state.pid = None
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-            return f"{self.state.role} {how}; see {self._log}"
+            return f"{self.state.role} {how}; see {self.log}"
         if time.monotonic() >= self._restart_at:
             self.state.restarts += 1
             self.start()
@@ -91,33 +98,38 @@ class Child:
             self.state.state = "stopping"
             self._process.send_signal(self._stop_signal)
 
-    def await_stop(self, seconds: float) -> None:
-        """Wait for its end, then make it end."""
+    def await_stop(self, seconds: float, hurry: threading.Event | None = None) -> None:
+        """Wait for its end; after `seconds`, or when `hurry` is set, end it and all that it started."""
         if self._process is None:
             return
-        try:
-            self._process.wait(max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        until = time.monotonic() + seconds
+        while self._process.poll() is None and time.monotonic() < until and not (hurry and hurry.is_set()):
+            time.sleep(_POLL_SECONDS)
+        if self._process.poll() is None:
+            self._kill_family()
+        self._process.wait()
         self.state.state = "stopped"
         self.state.pid = None
 
+    def last_words(self) -> str:
+        """The last line of its log; empty when it said nothing."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
+                lines = log.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1].strip() if lines else ""
 
-def end_orphan(state: ProcessState) -> None:
-    """End a process that a supervisor left behind when it was killed, with all that it started."""
-    process = find_process(state)
-    if process is None:
-        return
-    family = [*process.children(recursive=True), process]
-    # Postgres takes SIGINT as "stop now, cleanly"; every other process of ours ends on it as well.
-    process.send_signal(signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=10)
-    for left in alive:
-        left.kill()
-    psutil.wait_procs(alive, timeout=5)
+    def _kill_family(self) -> None:
+        assert self._process is not None
+        with suppress(psutil.Error):
+            for member in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    member.kill()
+        self._process.kill()
 
-
-def role_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Our environment with `extra` on top."""
-    return {**os.environ, **extra}
+    def _rotate_log(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))

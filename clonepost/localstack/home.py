@@ -3,18 +3,16 @@
 import hashlib
 import json
 import os
-import socket
+import secrets
 import tempfile
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-_SOCKET_PATH_BYTES: Final = 90
-DEFAULT_HTTP_PORT: Final = 8080
-DEFAULT_KAFKA_PORT: Final = 9092
+# Postgres adds `/.s.PGSQL.5432.lock`; a unix socket's path may have 107 bytes (103 on macOS).
+_SOCKET_FOLDER_BYTES: Final = 80
 
 
 @dataclass(slots=True)
@@ -34,7 +32,7 @@ class ProcessState:
 
 @dataclass(slots=True)
 class StackState:
-    """Everything that outlives a command."""
+    """Everything that other commands need to know of a running stack."""
 
     supervisor: ProcessState
     processes: list[ProcessState] = field(default_factory=list)
@@ -64,13 +62,41 @@ class Home:
         return self.folder / "state.json"
 
     @property
+    def kafka(self) -> Path:
+        """The broker's settings and data."""
+        return self.folder / "kafka"
+
+    @property
+    def postgres(self) -> Path:
+        """The database server's data."""
+        return self.folder / "postgres"
+
+    @property
     def socket_folder(self) -> Path:
         """Where Postgres has its socket: in the home, or in a short folder when the home's path is too long for one."""
         inside = self.folder / "run"
-        if len(str(inside)) <= _SOCKET_PATH_BYTES:
+        if len(os.fsencode(inside)) <= _SOCKET_FOLDER_BYTES:
             return inside
-        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"clonepost-{digest}"
+
+    def identity(self) -> str:
+        """A name of this stack that no other stack has, on any machine; made once."""
+        file = self.folder / "identity"
+        if not file.exists() or not file.read_text("utf-8"):
+            _replace(file, secrets.token_hex(4))
+        return file.read_text("utf-8")
+
+    def ports(self) -> dict[str, int]:
+        """The ports of the last start, by what listened there."""
+        try:
+            return {str(name): int(port) for name, port in json.loads((self.folder / "ports.json").read_text()).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+    def remember_ports(self, ports: dict[str, int]) -> None:
+        """Keep them for the next start, so that yesterday's addresses still work."""
+        _replace(self.folder / "ports.json", json.dumps(ports))
 
     def read(self) -> StackState | None:
         """The last state that was written; None where there is none or it cannot be read."""
@@ -86,10 +112,16 @@ class Home:
             return None
 
     def write(self, state: StackState) -> None:
-        """Replace the state file."""
-        partial = self.state_file.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(asdict(state)), "utf-8")
-        partial.replace(self.state_file)
+        """Replace the state file. One writer at a time."""
+        _replace(self.state_file, json.dumps(asdict(state)))
+
+
+def _replace(file: Path, text: str) -> None:
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    # The database's address may carry a password.
+    partial.touch(mode=0o600)
+    partial.write_text(text, "utf-8")
+    partial.replace(file)
 
 
 def home_at(folder: Path | None) -> Home:
@@ -108,16 +140,3 @@ def find_process(state: ProcessState) -> psutil.Process | None:
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
-
-
-def free_port(preferred: int) -> int:
-    """`preferred` if nothing listens there, else any free one."""
-    for port in (preferred, 0):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no free port on 127.0.0.1")

@@ -32,6 +32,10 @@ auto.create.topics.enable=false
 # A broker that was killed is let back in after this long, not after the default 9 s.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
+# One machine, small topics: the defaults (1 GiB segments, 128 MiB for the cleaner alone) are for data centres.
+log.segment.bytes=134217728
+log.cleaner.dedupe.buffer.size=16777216
+num.io.threads=4
 """
 
 

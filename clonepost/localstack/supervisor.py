@@ -1,47 +1,30 @@
 """Starts the stack in the right order, keeps it running, and takes it down without leaving anything behind."""
 
 import fcntl
-import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Final
 
 import httpx
 import psutil
 
-from clonepost.localstack.child import Child, end_orphan, role_environment
-from clonepost.localstack.home import (
-    DEFAULT_HTTP_PORT,
-    DEFAULT_KAFKA_PORT,
-    Home,
-    ProcessState,
-    StackState,
-    find_process,
-    free_port,
-)
-from clonepost.localstack.jars import class_path
-from clonepost.localstack.kafka import KafkaServer
-from clonepost.localstack.postgres import PostgresServer
+from clonepost.localstack import ports
+from clonepost.localstack.child import Child
+from clonepost.localstack.home import Home, ProcessState, StackState
+from clonepost.localstack.launching import Launcher, Stopped
+from clonepost.localstack.orphans import end_orphans
+from clonepost.localstack.ports import PortLeases
+from clonepost.localstack.servers import Say, start_kafka, start_postgres
 from clonepost.roles import ROLES, Role
 from runtime.errors import ClonepostError
-from runtime.kafka_admin import KafkaAdmin, wait_until_ready
-from runtime.settings import Settings, kafka_client_settings
-from schemas.topics import ALL_TOPICS
-from storage.admin import answers, create_database
-from storage.migrate import upgrade
 
-_START_SECONDS: Final = 90.0
 _ROLE_STOP_SECONDS: Final = 12.0
 _SERVER_STOP_SECONDS: Final = 20.0
 _CHECK_SECONDS: Final = 0.1
-
-Say = Callable[[str], None]
 
 
 class AlreadyRunning(ClonepostError):
@@ -50,24 +33,32 @@ class AlreadyRunning(ClonepostError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `clonepost up` was asked for. `environment` goes to every role, such as CLONEPOST_GENERATOR."""
+    """What `clonepost up` was asked for.
 
-    http_port: int | None = None
+    `environment` is what every role gets, with the addresses on top. A DATABASE_URL or KAFKA_BOOTSTRAP_SERVERS in it
+    is used instead of a server of our own.
+    """
+
     environment: Mapping[str, str] = field(default_factory=dict)
+    http_port: int | None = None
 
 
 class Supervisor:
-    """One stack. `start`, then `watch` until `stop`."""
+    """One stack. `start`, then `watch` until `request_stop`, then `stop`, whatever became of the others."""
 
     def __init__(self, home: Home, options: Options, say: Say) -> None:
-        """`say` is given one line for each thing that a person wants to know."""
+        """`say` is given one line for each thing that a person wants to know, from any thread."""
         self._home = home
         self._options = options
         self._say = say
         self._lock: IO[str] | None = None
+        self._ports = PortLeases()
         self._servers: list[Child] = []
         self._roles: list[Child] = []
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._publishing = threading.Lock()
+        self._tending = threading.Lock()
         me = psutil.Process()
         self._state = StackState(ProcessState("supervisor", me.pid, "running", 0, me.create_time()))
 
@@ -79,55 +70,49 @@ class Supervisor:
     def start(self) -> None:
         """Bring everything up and return when the API is ready. Raises ClonepostError; `stop` cleans up."""
         self._take_home()
-        with ThreadPoolExecutor(2) as pool:
-            postgres = pool.submit(self._start_postgres)
-            kafka = pool.submit(self._start_kafka)
-            database_url, bootstrap_servers = postgres.result(), kafka.result()
-        http_port = self._options.http_port or free_port(DEFAULT_HTTP_PORT)
-        self._state.addresses = {
-            "http": f"http://127.0.0.1:{http_port}",
-            "kafka": bootstrap_servers,
-            "postgres": database_url,
-        }
-        environment = {
-            **self._options.environment,
-            "DATABASE_URL": database_url,
-            "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-            "CLONEPOST_HTTP_PORT": str(http_port),
-            "PYTHONUNBUFFERED": "1",
-        }
-        for role in ROLES:
-            self._roles.append(self._new_role(role, environment))
-        for child in self._roles:
-            child.start()
-        self._publish()
-        self._say("the API and every consumer are starting")
-        self._await(lambda: _http_ready(self.addresses["http"]), "the API", self._home.logs / "api.log")
+        http_port, kafka_port = self._take_ports()
+        environment = self._options.environment
+        launcher = Launcher(self._servers, self._stopping, self._publish)
+        kafka_part = (self._home, environment, launcher, self._ports, kafka_port, self._say)
+        postgres, kafka = self._both(
+            lambda: start_postgres(self._home, environment, launcher, self._say), lambda: start_kafka(*kafka_part)
+        )
+        self._state.addresses = {"http": f"http://127.0.0.1:{http_port}", "kafka": kafka, "postgres": postgres}
+        self._start_roles(http_port)
         self._state.ready = True
         self._publish()
 
     def watch(self) -> None:
         """Restart what dies, until `request_stop`."""
         while not self._stopping.wait(_CHECK_SECONDS):
-            changes = [change for child in (*self._servers, *self._roles) if (change := child.check())]
+            with self._tending:
+                if self._stopping.is_set():
+                    return
+                changes = [change for child in (*self._servers, *self._roles) if (change := child.check())]
             for change in changes:
                 self._say(change)
             if changes:
                 self._publish()
 
     def request_stop(self) -> None:
-        """End `watch` and any waiting in `start`. Safe from signal handlers."""
+        """End `watch` and any waiting in `start`; asked again, `stop` waits for nothing. Safe from signal handlers."""
+        if self._stopping.is_set():
+            self._hurry.set()
         self._stopping.set()
 
     def stop(self) -> None:
         """Roles first, so that nothing is half done, then the servers. Leaves no process."""
         self._stopping.set()
+        with self._tending:
+            # `watch` restarts nothing from here on.
+            pass
         for children, seconds in ((self._roles, _ROLE_STOP_SECONDS), (self._servers, _SERVER_STOP_SECONDS)):
             for child in children:
                 child.ask_to_stop()
             until = time.monotonic() + seconds
             for child in children:
-                child.await_stop(until - time.monotonic())
+                child.await_stop(until - time.monotonic(), self._hurry)
+        self._ports.release()
         if self._lock is not None:
             self._home.state_file.unlink(missing_ok=True)
             self._lock.close()
@@ -145,121 +130,73 @@ class Supervisor:
                 "or start another with --home DIR"
             ) from None
         self._lock = lock
-        earlier = self._home.read()
-        if earlier is not None:
-            # Its supervisor was killed: what it left would hold ports and data folders.
-            for process in reversed(earlier.processes):
-                end_orphan(process)
+        if left := end_orphans(self._home):
+            self._say(f"ended {left} processes of an earlier run that was killed")
         self._publish()
 
-    def _start_postgres(self) -> str:
-        given = os.environ.get("DATABASE_URL")
-        if given:
-            upgrade(given)
-            return given
-        server = PostgresServer(self._home.folder / "postgres", self._home.socket_folder)
-        server.prepare()
-        child = Child(
-            "postgres",
-            server.command(),
-            log=self._home.logs / "postgres.log",
-            user=server.user,
-            stop_signal=signal.SIGINT,
-        )
-        self._launch(child)
-        self._await(lambda: answers(server.url("postgres")), "Postgres", self._home.logs / "postgres.log")
-        create_database(server.url("postgres"), "clonepost")
-        upgrade(server.url())
-        self._say("Postgres is up")
-        return server.url()
+    def _take_ports(self) -> tuple[int, int]:
+        asked, last = self._options.http_port, self._home.ports()
+        if asked is not None:
+            http = self._ports.take_exactly(asked)
+        else:
+            http = self._ports.take(port for port in (ports.HTTP, last.get("http")) if port)
+        kafka = self._ports.take(port for port in (ports.KAFKA, last.get("kafka")) if port)
+        self._home.remember_ports({"http": http, "kafka": kafka})
+        return http, kafka
 
-    def _start_kafka(self) -> str:
-        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        server = None if given else self._launch_kafka()
-        bootstrap_servers = given or (server.bootstrap_servers if server else "")
-        variables = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-        settings = Settings(kafka=kafka_client_settings(variables))
-        if server is not None:
-            log = self._home.logs / "kafka.log"
-            self._await(lambda: _port_open(server.port), "Kafka", log)
-        wait_until_ready(settings, timeout_seconds=_START_SECONDS)
-        KafkaAdmin(settings).create_topics(ALL_TOPICS)
-        self._say("Kafka is up")
-        return bootstrap_servers
+    def _both(self, first: Callable[[], str], second: Callable[[], str]) -> tuple[str, str]:
+        """Run both at once. When one fails the other is told to stop, and the failure is raised."""
 
-    def _launch_kafka(self) -> KafkaServer:
-        path = class_path(self._say_download)
-        server = KafkaServer(
-            self._home.folder / "kafka",
-            class_path=path,
-            port=free_port(DEFAULT_KAFKA_PORT),
-            controller_port=free_port(0),
-        )
-        server.prepare()
-        self._launch(Child("kafka", server.command(), log=self._home.logs / "kafka.log"))
-        return server
+        def guarded(start: Callable[[], str]) -> str:
+            try:
+                return start()
+            except BaseException:
+                self._stopping.set()
+                raise
 
-    def _launch(self, child: Child) -> None:
-        if self._stopping.is_set():
-            raise ClonepostError("stopped while starting")
-        self._servers.append(child)
-        child.start()
-        self._publish()
+        with ThreadPoolExecutor(2) as pool:
+            futures = [pool.submit(guarded, first), pool.submit(guarded, second)]
+            failures = [error for future in futures if (error := future.exception()) is not None]
+        if failures:
+            # A part that only obeyed is not the one to tell of.
+            raise min(failures, key=lambda error: isinstance(error, Stopped))
+        return futures[0].result(), futures[1].result()
 
-    def _new_role(self, role: Role, environment: Mapping[str, str]) -> Child:
-        return Child(
-            role.name,
-            [sys.executable, "-m", "clonepost", "run", role.name],
-            log=self._home.logs / f"{role.name}.log",
-            environment=role_environment({**environment, "CLONEPOST_INSTANCE": role.name}),
-        )
+    def _start_roles(self, http_port: int) -> None:
+        environment = {
+            **self._options.environment,
+            "DATABASE_URL": self.addresses["postgres"],
+            "KAFKA_BOOTSTRAP_SERVERS": self.addresses["kafka"],
+            "CLONEPOST_HTTP_PORT": str(http_port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        launcher = Launcher(self._roles, self._stopping, self._publish)
+        waits = []
+        for role in ROLES:
+            for number in range(1, role.processes + 1):
+                child = self._role_process(role, number, environment)
+                launcher.launch(child)
+                if role.ready_path is not None:
+                    waits.append((self.addresses["http"] + role.ready_path, role, child))
+        self._say("the API and every consumer are starting")
+        for url, role, child in waits:
+            launcher.wait(lambda url=url: _answers_ok(url), f"the {role.name} role", child)  # type: ignore[misc]
 
-    def _await(self, ready: Callable[[], bool], what: str, log: Path) -> None:
-        until = time.monotonic() + _START_SECONDS
-        while not ready():
-            if self._stopping.is_set():
-                raise ClonepostError("stopped while starting")
-            for child in (*self._servers, *self._roles):
-                child.check()
-            if time.monotonic() > until:
-                raise ClonepostError(f"{what} did not come up within {_START_SECONDS:.0f} s; its log is {log}")
-            time.sleep(_CHECK_SECONDS / 2)
-
-    def _say_download(self, done: int, total: int) -> None:
-        if done < total and done % 10 == 0:
-            self._say(f"fetching Kafka: {done} of {total} jars")
+    def _role_process(self, role: Role, number: int, environment: Mapping[str, str]) -> Child:
+        name = role.name if number == 1 else f"{role.name}-{number}"
+        # A restarted process takes its partitions back by this name; two stacks on one cluster must not share one.
+        own = {**environment, "CLONEPOST_INSTANCE": f"{self._home.identity()}.{name}"}
+        command = [sys.executable, "-m", "clonepost", *role.arguments]
+        return Child(role.name, command, log=self._home.logs / f"{name}.log", environment=own)
 
     def _publish(self) -> None:
-        self._state.processes = [child.state for child in (*self._servers, *self._roles)]
-        self._home.write(self._state)
+        with self._publishing:
+            self._state.processes = [child.state for child in (*self._servers, *self._roles)]
+            self._home.write(self._state)
 
 
-def stop_running(home: Home, *, timeout_seconds: float = 60.0) -> bool:
-    """Stop the stack of this home, orphans too. False when nothing ran."""
-    state = home.read()
-    if state is None:
-        return False
-    supervisor = find_process(state.supervisor)
-    if supervisor is not None:
-        supervisor.terminate()
-        psutil.wait_procs([supervisor], timeout=timeout_seconds)
-    left = [process for process in state.processes if find_process(process) is not None]
-    for process in reversed(left):
-        end_orphan(process)
-    home.state_file.unlink(missing_ok=True)
-    return supervisor is not None or bool(left)
-
-
-def _port_open(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _http_ready(address: str) -> bool:
+def _answers_ok(url: str) -> bool:
     try:
-        return httpx.get(f"{address}/readyz", timeout=2.0).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=2.0).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
