@@ -54,11 +54,13 @@ class Committer:
     def run(self) -> None:
         """Commit until `stop`."""
         last = False
-        while not last:
-            batch, last = self._next_batch()
-            if batch:
-                self._settle(batch)
-        self._database.close()
+        try:
+            while not last:
+                batch, last = self._next_batch()
+                if batch:
+                    self._settle(batch)
+        finally:
+            self._database.close()
 
     def _next_batch(self) -> tuple[list[Outcome], bool]:
         batch: list[Outcome] = []

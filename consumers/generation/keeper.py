@@ -43,18 +43,21 @@ class Renewer:
 
     def run(self) -> None:
         """Renew until `stop`. An outage is tried through: a lease that is not renewed only permits a takeover."""
-        waits = full_jitter(first_seconds=0.05, cap_seconds=1.0)
-        wait_seconds = self._lease_seconds / 3
-        while not self._stopping.wait(wait_seconds):
-            try:
-                self.renew()
-            except Retryable as error:
-                _log.warning("renewal_stalled", reason=str(error))
-                wait_seconds = next(waits)
-            else:
-                waits = full_jitter(first_seconds=0.05, cap_seconds=1.0)
+        try:
+            while True:
                 wait_seconds = self._lease_seconds / 3
-        self._database.close()
+                for retry_seconds in full_jitter(first_seconds=0.05, cap_seconds=1.0):
+                    if self._stopping.wait(wait_seconds):
+                        return
+                    try:
+                        self.renew()
+                    except Retryable as error:
+                        _log.warning("renewal_stalled", reason=str(error))
+                        wait_seconds = retry_seconds
+                    else:
+                        break
+        finally:
+            self._database.close()
 
     def renew(self) -> None:
         """Renew what is held now, and let go of what was ended by a cancel, a deadline or another attempt."""
@@ -92,6 +95,7 @@ class Claimer:
         self._topic_prefix = topic_prefix
         # Processes begin their rounds at different organisations.
         self._served = uuid.uuid4()
+        self._claimed_at = 0.0
         self._woken = threading.Event()
         self._stopping = threading.Event()
 
@@ -106,19 +110,23 @@ class Claimer:
 
     def run(self) -> None:
         """Claim and show steps until `stop`."""
-        claimed_at = 0.0
-        while not self._stopping.is_set():
-            woken = self._woken.wait(TICK_SECONDS)
-            self._woken.clear()
-            try:
-                if woken or time.monotonic() - claimed_at > self._poll_seconds:
-                    claimed_at = time.monotonic()
-                    self._fill()
-                self.show_steps()
-            except Retryable as error:
-                _log.warning("claims_stalled", reason=str(error))
-                self._stopping.wait(self._poll_seconds)
-        self._database.close()
+        try:
+            while not self._stopping.is_set():
+                woken = self._woken.wait(TICK_SECONDS)
+                self._woken.clear()
+                self._turn(woken)
+        finally:
+            self._database.close()
+
+    def _turn(self, woken: bool) -> None:
+        try:
+            if woken or time.monotonic() - self._claimed_at > self._poll_seconds:
+                self._claimed_at = time.monotonic()
+                self._fill()
+            self.show_steps()
+        except Retryable as error:
+            _log.warning("claims_stalled", reason=str(error))
+            self._stopping.wait(self._poll_seconds)
 
     def _fill(self) -> None:
         while not self._stopping.is_set() and (served := self._claim(self._database, self._served)) is not None:

@@ -126,13 +126,15 @@ class Sweeper:
             _log.warning("swept", **repaired)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._sweep_seconds):
-            try:
-                self.sweep()
-            except Retryable as error:
-                _log.warning("sweep_stalled", reason=str(error))
-                self._judge_leases_from = time.monotonic() + self._lease_seconds
-        self._database.close()
+        try:
+            while not self._stopping.wait(self._sweep_seconds):
+                try:
+                    self.sweep()
+                except Retryable as error:
+                    _log.warning("sweep_stalled", reason=str(error))
+                    self._judge_leases_from = time.monotonic() + self._lease_seconds
+        finally:
+            self._database.close()
 
 
 def _next_place(jobs: Sequence[RunningJob]) -> Place:
