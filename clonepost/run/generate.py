@@ -65,12 +65,8 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
         expect_pending=pool.expect_pending,
         on_death=on_death,
     )
-    handler = FanOutHandler(
-        Database(url, application_name="clonepost-fanout"),
-        fan_out_publisher,
-        pool,
-        topic_prefix=settings.topic_prefix,
-    )
+    database = Database(url, application_name="clonepost-fanout")
+    handler = FanOutHandler(database, fan_out_publisher, pool, topic_prefix=settings.topic_prefix)
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + ADMISSIONS.name])
     pool.start()
     sweeper.start()
@@ -81,6 +77,9 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
         sweeper.request_stop()
         pool.stop()
         sweeper.join(_SWEEP_END_SECONDS)
+        database.close()
+        publisher.close()
+        fan_out_publisher.close()
 
 
 def new_generator(name: GeneratorName) -> Generator:
