@@ -4,6 +4,7 @@ Where a Docker engine answers, testcontainers starts them; elsewhere the embedde
 """
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -28,6 +29,11 @@ from storage.migrate import upgrade
 from tests.awaiting import eventually
 
 TEMPLATE = "template_clonepost"
+
+
+def pytest_configure() -> None:
+    """A SIGTERM ends the session like a Ctrl-C: with the servers stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def docker_answers() -> bool:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clonepost.commands.options import HomeOption, JsonOption, connect, print_json
+from clonepost.commands.options import HomeOption, JsonOption, broker_of, print_json
 from runtime.kafka_admin import KafkaAdmin
 from schemas.topics import ADMISSIONS, REQUESTS, VARIATION_RESULTS, Topic
 
@@ -18,7 +18,7 @@ def lag(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example:  clonepost lag --json
     """
-    settings, _ = connect(home)
+    settings = broker_of(home)
     admin = KafkaAdmin(settings)
     rows = {stage: stage_lag(admin, settings.topic_prefix, stage) for stage in STAGES}
     if as_json:

@@ -27,22 +27,33 @@ def running_stack(home: Home) -> StackState | None:
 
 def connect(home: Path | None) -> tuple[Settings, str]:
     """Settings and the database's URL: from the environment, else of the stack in the home. Raises ClonepostError."""
-    state = running_stack(home_at(home))
-    addresses = state.addresses if state else {}
-    database_url = os.environ.get("DATABASE_URL") or addresses.get("postgres")
-    bootstrap_servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or addresses.get("kafka")
-    if not database_url or not bootstrap_servers:
-        raise ClonepostError(
-            f"no stack runs in {home_at(home).folder}: start one with `clonepost up`, name its folder with --home, or "
-            "set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS"
-        )
-    variables = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-    return settings_from(variables), database_url
+    return broker_of(home), database_of(home)
+
+
+def broker_of(home: Path | None) -> Settings:
+    """Settings with a broker: commands about topics need no database. Raises ClonepostError."""
+    address = _address(home, "KAFKA_BOOTSTRAP_SERVERS", "kafka")
+    return settings_from({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": address})
 
 
 def database_of(home: Path | None) -> str:
-    """The database's URL alone: commands about data need no broker. Raises ClonepostError."""
-    return os.environ.get("DATABASE_URL") or connect(home)[1]
+    """The database's URL: commands about data need no broker. Raises ClonepostError."""
+    return _address(home, "DATABASE_URL", "postgres")
+
+
+def _address(home: Path | None, variable: str, name: str) -> str:
+    where = home_at(home)
+    state = running_stack(where)
+    # A home that was named counts more than what happens to be in the environment.
+    stack = state.addresses.get(name) if state is not None else None
+    given = os.environ.get(variable)
+    found = (stack or given) if home is not None else (given or stack)
+    if not found:
+        raise ClonepostError(
+            f"no stack runs in {where.folder}: start one with `clonepost up`, name its folder with --home, or "
+            f"set {variable}"
+        )
+    return found
 
 
 def print_json(value: Any) -> None:

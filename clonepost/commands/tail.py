@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clonepost.commands.options import HomeOption, connect
+from clonepost.commands.options import HomeOption, broker_of
 from runtime.errors import ClonepostError
 from runtime.kafka_admin import KafkaAdmin
 from runtime.record import Record, header_pairs, raw_bytes
@@ -27,7 +27,7 @@ def tail(
     known = next((known for known in ALL_TOPICS if known.name == topic), None)
     if known is None:
         raise ClonepostError(f"there is no topic {topic}; the topics are {', '.join(t.name for t in ALL_TOPICS)}")
-    settings, _ = connect(home)
+    settings = broker_of(home)
     full_name = settings.topic_prefix + topic
     partitions = KafkaAdmin(settings).topic(full_name).partitions
     records = tail_records(

@@ -1,8 +1,8 @@
 """Apache Kafka's jars: fetched once by a lock of coordinates and hashes, into the user's cache."""
 
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ from runtime.errors import ClonepostError
 
 _AT_ONCE: Final = 8
 _TIMEOUT_SECONDS: Final = 60
+_ATTEMPTS: Final = 3
 _MIRROR: Final = "CLONEPOST_MAVEN_REPOSITORY"
 
 
@@ -74,19 +75,27 @@ def class_path(progress: Callable[[int, int], None] = lambda _done, _all: None) 
 
 
 def _fetch(jar: Jar, folder: Path) -> None:
-    url = f"{_repository()}/{jar.path}"
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 -- https, hash-checked
-            content: bytes = response.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise ClonepostError(
-            f"could not fetch {jar.name}: {error}. Check the network, or set {_MIRROR} to a Maven mirror."
-        ) from error
+    content = _download(jar)
     if hashlib.sha256(content).hexdigest() != jar.sha256:
         raise ClonepostError(f"{jar.name} does not have the locked SHA-256: the repository served something else")
     partial = folder / f".{jar.name}.{os.getpid()}"
     partial.write_bytes(content)
     partial.replace(folder / jar.name)
+
+
+def _download(jar: Jar) -> bytes:
+    url = f"{_repository()}/{jar.path}"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 -- the hash decides
+                content: bytes = response.read()
+                return content
+        except (OSError, http.client.HTTPException) as error:
+            if attempt == _ATTEMPTS:
+                raise ClonepostError(
+                    f"could not fetch {jar.name}: {error}. Check the network, or set {_MIRROR} to a Maven mirror."
+                ) from error
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _repository() -> str:
