@@ -1,47 +1,111 @@
-"""Reference data as files carry it: one object a line, strictly checked. The import and the export share these models."""
+"""Reference data as files carry it: one object a line, strictly checked. The import and the export share these models.
+
+An unknown field is a mistake to name, not to drop. Ids are read in every form and kept as UUIDs.
+"""
 
 import uuid
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
 
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-LongText = Annotated[str, Field(max_length=5_000)]
-Facts = Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(max_length=50)]
+from schemas.ids import Prefix, parse_id
+from schemas.request_rules import MAX_SOURCE_CHARACTERS
+
+LineType = Literal["organization", "project", "layer", "source_post", "credit_grant"]
+TYPES: Final[tuple[LineType, ...]] = get_args(LineType)
+"""In the order in which one refers to the other."""
+
+_MAX_INTEGER: Final = 2**31 - 1
+# What every JSON reader holds exactly.
+_MAX_COUNT: Final = 2**53
+
+
+class BadLine(ValueError):
+    """A line that is no reference data; the text names each wrong field, for the person who wrote it."""
+
+
+def _id(prefix: Prefix) -> Callable[[object], uuid.UUID]:
+    def read(value: object) -> uuid.UUID:
+        if not isinstance(value, str):
+            raise ValueError("must be a string")
+        return parse_id(prefix, value)
+
+    return read
+
+
+def _storable(text: str) -> str:
+    # Postgres stores no NUL; lone surrogates are no text to pydantic either.
+    if "\x00" in text:
+        raise ValueError("must not contain NUL")
+    return text
+
+
+def _time(value: object) -> datetime:
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if read is None or read.tzinfo is None:
+            raise ValueError
+        return read.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be an RFC 3339 time with its offset, such as 2026-01-31T12:00:00.000Z") from error
+
+
+OrganizationRef = Annotated[uuid.UUID, BeforeValidator(_id("org"))]
+ProjectRef = Annotated[uuid.UUID, BeforeValidator(_id("proj"))]
+LayerRef = Annotated[uuid.UUID, BeforeValidator(_id("lay"))]
+PostRef = Annotated[uuid.UUID, BeforeValidator(_id("pp"))]
+# A grant is no object of the API and has no prefix; the reader of evt_ takes the bare UUID.
+GrantRef = Annotated[uuid.UUID, BeforeValidator(_id("evt"))]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+LongText = Annotated[str, Field(max_length=5_000), AfterValidator(_storable)]
+Url = Annotated[str, Field(max_length=2_000), AfterValidator(_storable)]
+ExternalId = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE_CHARACTERS), AfterValidator(_storable)]
+Facts = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_storable)]], Field(max_length=50)
+]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Format = Literal["video", "slideshow"]
+Milliseconds = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
+Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Time = Annotated[datetime, BeforeValidator(_time)]
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid", strict=True)
 
 
 class Organization(_Line):
     """An organisation; its wallet is made with it."""
 
     type: Literal["organization"]
-    id: uuid.UUID
+    id: OrganizationRef
     name: Text
-    max_running_jobs: int = Field(default=1_000, alias="maxRunningJobs", ge=0, le=1_000_000)
+    max_running_jobs: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
 
 class Cta(_Line):
-    """What the brand asks people to do."""
+    """What the brand asks people to do; `keyword` is the word to comment, where the kind is comment_keyword."""
 
-    kind: Literal["link", "comment_keyword", "save", "follow", "shop", "visit"]
-    text: Text
+    kind: Literal["link", "comment_keyword", "save", "follow", "shop", "visit"] | None = None
+    text: Text | None = None
     keyword: Text | None = None
 
 
 class Brand(_Line):
-    """The brand's own facts and voice: the only facts that a creative may claim."""
+    """The brand's own facts and voice: the only facts that a creative may claim. Everything may be missing."""
 
-    name: Text
+    name: Text | None = None
     product: Text | None = None
     audience: Text | None = None
-    benefits: Facts = []
-    proof: Facts = []
-    tone: Facts = []
-    preferred_words: Facts = Field(default=[], alias="preferredWords")
-    banned_words: Facts = Field(default=[], alias="bannedWords")
+    benefits: Facts | None = None
+    proof: Facts | None = None
+    tone: Facts | None = None
+    preferred_words: Facts | None = None
+    banned_words: Facts | None = None
     cta: Cta | None = None
     handle: Text | None = None
     color: Text | None = None
@@ -51,77 +115,103 @@ class Project(_Line):
     """A project of an organisation, with its brand."""
 
     type: Literal["project"]
-    id: uuid.UUID
-    organization_id: uuid.UUID = Field(alias="organizationId")
+    id: ProjectRef
+    organization_id: OrganizationRef
     name: Text
-    brand: Brand
+    brand: Brand = Brand()
 
 
 class Layer(_Line):
     """A content layer of a project."""
 
     type: Literal["layer"]
-    id: uuid.UUID
-    project_id: uuid.UUID = Field(alias="projectId")
+    id: LayerRef
+    project_id: ProjectRef
     name: Text
     status: Literal["active", "archived"] = "active"
-    format: Literal["video", "slideshow"]
+    format: Format
     platform: Text | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Language = "en"
 
 
 class Segment(_Line):
     """A stretch of speech."""
 
-    start_ms: int = Field(alias="startMs", ge=0)
-    end_ms: int = Field(alias="endMs", ge=0)
+    start_ms: Milliseconds
+    end_ms: Milliseconds
     text: LongText
 
 
 class Shot(_Line):
     """A shot of the source."""
 
-    start_ms: int = Field(alias="startMs", ge=0)
-    end_ms: int = Field(alias="endMs", ge=0)
+    start_ms: Milliseconds
+    end_ms: Milliseconds
     description: LongText = ""
+
+
+class Metrics(_Line):
+    """How a post did in one window."""
+
+    views: Count | None = None
+    engagement_rate: Ratio | None = None
+    conversions: Count | None = None
+    roas: Ratio | None = None
+    watch_time_ms: Count | None = None
 
 
 class SourcePost(_Line):
     """A tracked post. Without a project, every project of the organisation may clone it."""
 
     type: Literal["source_post"]
-    id: uuid.UUID
-    organization_id: uuid.UUID = Field(alias="organizationId")
-    project_id: uuid.UUID | None = Field(default=None, alias="projectId")
+    id: PostRef
+    organization_id: OrganizationRef
+    project_id: ProjectRef | None = None
     platform: Text
-    external_id: Annotated[str, Field(min_length=1, max_length=128)] = Field(alias="externalId")
-    format: Literal["video", "slideshow"]
-    url: Annotated[str, Field(max_length=2_000)] | None = None
+    external_id: ExternalId
+    format: Format
+    url: Url | None = None
     caption: LongText = ""
-    duration_ms: int | None = Field(default=None, alias="durationMs", gt=0, le=3_600_000)
-    transcript: list[Segment] | None = None
-    shots: list[Shot] | None = None
-    published_at: AwareDatetime | None = Field(default=None, alias="publishedAt")
-    metrics: dict[Literal["7d", "30d", "90d"], dict[str, float]] | None = None
+    duration_ms: Milliseconds | None = None
+    transcript: Annotated[list[Segment], Field(max_length=2_000)] | None = None
+    shots: Annotated[list[Shot], Field(max_length=2_000)] | None = None
+    published_at: Time | None = None
+    metrics: dict[Literal["7d", "30d", "90d"], Metrics] | None = None
 
 
 class CreditGrant(_Line):
     """Credits given, once per id."""
 
     type: Literal["credit_grant"]
-    id: uuid.UUID
-    organization_id: uuid.UUID = Field(alias="organizationId")
-    amount: int = Field(gt=0, le=10**15)
-    note: Annotated[str, Field(max_length=500)] | None = None
+    id: GrantRef
+    organization_id: OrganizationRef
+    amount: Annotated[int, Field(gt=0, le=10**15)]
+    note: Annotated[str, Field(max_length=500), AfterValidator(_storable)] | None = None
 
 
-Line = Annotated[Organization | Project | Layer | SourcePost | CreditGrant, Field(discriminator="type")]
-LINE: TypeAdapter[Line] = TypeAdapter(Line)
-
-TYPES: tuple[str, ...] = ("organization", "project", "layer", "source_post", "credit_grant")
-"""In the order in which one refers to the other."""
+Line = Organization | Project | Layer | SourcePost | CreditGrant
+_LINE: Final[TypeAdapter[Line]] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
 
 
-def shown(line: Line) -> dict[str, Any]:
-    """The line as the export writes it: the import's names, absent where empty."""
-    return line.model_dump(mode="json", by_alias=True, exclude_none=True)
+def line_of(value: object) -> Line:
+    """Read one object of parsed JSON. Raises BadLine."""
+    if not isinstance(value, dict):
+        raise BadLine("must be a JSON object")
+    if value.get("type") not in TYPES:
+        raise BadLine(f"type: must be one of {', '.join(TYPES)}")
+    try:
+        return _LINE.validate_python(value)
+    except ValidationError as error:
+        raise BadLine("; ".join(_named(problem) for problem in error.errors(include_input=False))) from error
+
+
+def stored(model: BaseModel) -> dict[str, Any]:
+    """A nested object as it is kept and exported: what was given, in the file's names."""
+    return model.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+
+
+def _named(problem: Any) -> str:
+    # The first part of a place is the line's type, which stands in the line.
+    field = ".".join(str(part) for part in problem["loc"][1:])
+    words = {"missing": "is required", "extra_forbidden": "is not a field of this type"}
+    return f"{field}: {words.get(problem['type']) or str(problem['msg']).removeprefix('Value error, ')}"

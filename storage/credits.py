@@ -4,6 +4,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.headers import rfc3339
+from schemas.ids import format_id
 from storage.connection import Connection
 
 
@@ -30,19 +32,20 @@ def balance(connection: Connection, org_id: uuid.UUID) -> Balance | None:
 
 
 def ledger(connection: Connection, org_id: uuid.UUID) -> list[dict[str, Any]]:
-    """The organisation's entries, oldest first."""
+    """The organisation's entries, oldest first, JSON-ready: of a job by its outside id, of a grant by its own."""
     rows = connection.execute(
-        """SELECT job_id, kind, available_delta, reserved_delta, created_at FROM credit_ledger
-           WHERE org_id = %s ORDER BY created_at, job_id, kind""",
+        """SELECT job_id, kind, available_delta, reserved_delta,
+             (extract(epoch FROM created_at) * 1000)::bigint
+           FROM credit_ledger WHERE org_id = %s ORDER BY created_at, job_id, kind""",
         (org_id,),
     )
     return [
         {
-            "jobId" if kind != "grant" else "grantId": str(entry_id),
+            **({"grantId": str(entry_id)} if kind == "grant" else {"jobId": format_id("job", entry_id)}),
             "kind": kind,
             "availableDelta": available,
             "reservedDelta": reserved,
-            "createdAt": created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "createdAt": rfc3339(created_at_ms),
         }
-        for entry_id, kind, available, reserved, created_at in rows
+        for entry_id, kind, available, reserved, created_at_ms in rows
     ]

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from clonepost.commands.keys import organization_id
-from clonepost.commands.options import HomeOption, JsonOption, database_of, print_json
+from clonepost.commands.options import HomeOption, JsonOption, print_json
+from clonepost.commands.tables import transaction
 from runtime.errors import ClonepostError
 from storage import credits as credit_reads
-from storage.connection import Database
 
 app = typer.Typer(
     help="Credits of an organisation. Grants come in by `clonepost reference import`.",
@@ -27,11 +27,10 @@ def balance(organization: Organization, home: HomeOption = None, as_json: JsonOp
 
     Example:  clonepost credits balance --organization org_…
     """
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-credits").transaction() as connection:
+    with transaction(home, "credits") as connection:
         found = credit_reads.balance(connection, organization_id(organization))
     if found is None:
-        raise ClonepostError(f"there is no organisation {organization}")
+        raise _unknown(organization)
     agrees = (found.available, found.reserved) == (found.ledger_available, found.ledger_reserved)
     shown = {
         "balance": found.available + found.reserved,
@@ -52,9 +51,11 @@ def ledger(organization: Organization, home: HomeOption = None, as_json: JsonOpt
 
     Example:  clonepost credits ledger --organization org_… --json
     """
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-credits").transaction() as connection:
-        entries = credit_reads.ledger(connection, organization_id(organization))
+    with transaction(home, "credits") as connection:
+        org_id = organization_id(organization)
+        if credit_reads.balance(connection, org_id) is None:
+            raise _unknown(organization)
+        entries = credit_reads.ledger(connection, org_id)
     if as_json:
         print_json(entries)
         return
@@ -65,3 +66,7 @@ def ledger(organization: Organization, home: HomeOption = None, as_json: JsonOpt
             entry["createdAt"], entry["kind"], str(entry_id), str(entry["availableDelta"]), str(entry["reservedDelta"])
         )
     Console().print(table)
+
+
+def _unknown(organization: str) -> ClonepostError:
+    return ClonepostError(f"there is no organisation {organization}; `clonepost reference export` lists them")

@@ -1,17 +1,19 @@
 """`clonepost keys create | revoke | list`."""
 
 import uuid
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from clonepost.commands.options import HomeOption, JsonOption, database_of, print_json
+from clonepost.commands.options import HomeOption, JsonOption, print_json
+from clonepost.commands.tables import transaction
 from runtime.errors import ClonepostError
+from schemas.headers import rfc3339
 from schemas.ids import InvalidId, format_id, parse_id
 from storage import keys
-from storage.connection import Database
 
 app = typer.Typer(help="API keys. A key is shown once, when it is made.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,9 +39,8 @@ def create(
     if not environment.isalnum():
         raise ClonepostError("--environment takes letters and digits only")
     org_id = organization_id(organization)
-    database_url = database_of(home)
     try:
-        with Database(database_url, application_name="clonepost-keys").transaction() as connection:
+        with transaction(home, "keys") as connection:
             key_id, api_key = keys.create(connection, org_id, scopes=scope, tier=tier, environment=environment)
     except keys.UnknownOrganization as error:
         raise ClonepostError(str(error)) from error
@@ -55,8 +56,7 @@ def revoke(key_id: Annotated[str, typer.Argument()], home: HomeOption = None) ->
 
     Example:  clonepost keys revoke 3f2a9c0d1e4b5a67
     """
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-keys").transaction() as connection:
+    with transaction(home, "keys") as connection:
         if not keys.revoke(connection, key_id):
             raise ClonepostError(f"no key {key_id} is in force; see `clonepost keys list`")
     typer.echo(f"revoked {key_id}")
@@ -73,8 +73,7 @@ def list_(
     Example:  clonepost keys list --json
     """
     org_id = None if organization is None else organization_id(organization)
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-keys").transaction() as connection:
+    with transaction(home, "keys") as connection:
         rows = keys.list_keys(connection, org_id)
     shown = [
         {
@@ -82,8 +81,8 @@ def list_(
             "organizationId": format_id("org", row.org_id),
             "scopes": row.scopes,
             "tier": row.tier,
-            "createdAt": row.created_at.isoformat(),
-            "revokedAt": row.revoked_at.isoformat() if row.revoked_at else None,
+            "createdAt": _time(row.created_at),
+            "revokedAt": None if row.revoked_at is None else _time(row.revoked_at),
         }
         for row in rows
     ]
@@ -108,3 +107,7 @@ def organization_id(text: str) -> uuid.UUID:
         return parse_id("org", text)
     except InvalidId as error:
         raise ClonepostError(f"--organization {error}") from error
+
+
+def _time(at: datetime) -> str:
+    return rfc3339(round(at.timestamp() * 1000))

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from clonepost.commands.options import HomeOption, database_of, print_json
+from clonepost.commands.options import HomeOption, print_json
+from clonepost.commands.tables import transaction
 from runtime.errors import ClonepostError
-from schemas.reference import TYPES
-from storage import reference
-from storage.connection import Database
+from schemas.reference import TYPES, LineType
+from storage import reference, reference_export
 
 app = typer.Typer(
     help="Organisations, projects, layers, posts and credit grants, by file.",
@@ -19,24 +19,30 @@ app = typer.Typer(
 )
 
 
+CsvOption = Annotated[
+    LineType | None, typer.Option("--csv", help=f"CSV of one type instead of JSONL: {', '.join(TYPES)}.")
+]
+
+
 @app.command("import")
 def import_(
     file: Annotated[str, typer.Argument(help="JSONL, one object a line; - is standard input.")],
     home: HomeOption = None,
-    csv: Annotated[str | None, typer.Option("--csv", help=f"The file is CSV of: {', '.join(TYPES)}.")] = None,
+    csv: CsvOption = None,
 ) -> None:
-    """Upsert by id, all or nothing. A bad line is named and nothing is written.
+    """Upsert by id, all or nothing. Every bad line is named with its number, and nothing is written then.
 
     Example:  clonepost reference import partners.jsonl
     """
-    if csv is not None and csv not in TYPES:
-        raise ClonepostError(f"--csv must be one of {', '.join(TYPES)}")
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClonepostError(f"cannot read {file}: {error}") from error
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-reference").transaction() as connection:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = content.decode("utf-8")
+    except OSError as error:
+        raise ClonepostError(f"cannot read {file}: {error.strerror}; name a file, or - for standard input") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ClonepostError(f"line {line}: is not UTF-8; save the file as UTF-8. Nothing was imported") from error
+    with transaction(home, "reference") as connection:
         if csv is None:
             counts = reference.import_lines(connection, text.split("\n"))
         else:
@@ -45,12 +51,14 @@ def import_(
 
 
 @app.command("export")
-def export(home: HomeOption = None) -> None:
-    """Write all reference data as JSONL, in the import's format.
+def export(home: HomeOption = None, csv: CsvOption = None) -> None:
+    """Write all reference data as JSONL, or one type as CSV, in the import's format.
 
     Example:  clonepost reference export > backup.jsonl
     """
-    database_url = database_of(home)
-    with Database(database_url, application_name="clonepost-reference").transaction() as connection:
-        for line in reference.export_lines(connection):
+    with transaction(home, "reference") as connection:
+        lines = (
+            reference_export.export_lines(connection) if csv is None else reference_export.export_csv(connection, csv)
+        )
+        for line in lines:
             typer.echo(line)

@@ -1,0 +1,1 @@
+"""Reference data and credits, in and out by command."""
