@@ -9,6 +9,7 @@ from clonepost.localstack.child import Child
 from runtime.errors import ClonepostError
 
 _START_SECONDS: Final = 90.0
+_FOREIGN_SECONDS: Final = 30.0
 _CHECK_SECONDS: Final = 0.05
 _DEATHS: Final = 3
 
@@ -35,11 +36,12 @@ class Launcher:
         self._changed()
 
     def wait(self, ready: Callable[[], bool], what: str, child: Child | None = None) -> None:
-        """Return once `ready`, restarting `child` until then.
+        """Return once `ready`, restarting `child` until then; without a child it is something that others run.
 
         Raises ClonepostError with what to look at when it keeps dying or takes too long, and Stopped.
         """
-        until = time.monotonic() + _START_SECONDS
+        seconds = _START_SECONDS if child is not None else _FOREIGN_SECONDS
+        until = time.monotonic() + seconds
         while not ready():
             if self._stopping.wait(_CHECK_SECONDS):
                 raise Stopped("stopped while starting")
@@ -49,4 +51,4 @@ class Launcher:
                     raise ClonepostError(f"{what} keeps ending: {child.last_words()} (its log is {child.log})")
             if time.monotonic() > until:
                 hint = f"its log is {child.log}" if child is not None else "is it up, and is the address right?"
-                raise ClonepostError(f"{what} did not answer within {_START_SECONDS:.0f} s; {hint}")
+                raise ClonepostError(f"{what} did not answer within {seconds:.0f} s; {hint}")

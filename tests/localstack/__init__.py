@@ -1,0 +1,1 @@
+"""The local stack: its parts alone, and whole stacks started, killed and stopped for real."""
