@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from runtime.errors import ClonepostError
+from runtime.errors import ClonepostError, Retryable
 
 _COMMANDS = {
     "up": ("clonepost.commands.up", "up"),
@@ -66,4 +66,6 @@ def main() -> None:
         app(prog_name="clonepost")
     except ClonepostError as error:
         sys.stderr.write(f"clonepost: {error}\n")
+        if isinstance(error, Retryable):
+            sys.stderr.write("Is it up, and is the address right? `clonepost doctor` tests each part.\n")
         raise SystemExit(1) from error

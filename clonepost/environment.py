@@ -18,3 +18,8 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = [f"CLONEPOST_{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
         raise ClonepostError("; ".join(problems)) from error
+
+
+def quiet(settings: Settings) -> Settings:
+    """The same without librdkafka's own log lines, for commands that tell a person what is wrong in words of ours."""
+    return settings.model_copy(update={"kafka": {"log_level": "0", **settings.kafka}})

@@ -4,9 +4,11 @@ Fixed means fixed: a `KAFKA_*` variable may set security, addresses and sizes, n
 isolation. A contradiction raises `Fatal` when the client is built.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from runtime.errors import Fatal
@@ -87,16 +89,28 @@ def admin_config(settings: Settings) -> ClientConfig:
     return _merged(settings, {}, {}, (*_PRODUCER_ONLY, *_CONSUMER_ONLY))
 
 
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    # A KAFKA_* variable that librdkafka does not know, or a value that it does not take.
+    try:
+        yield
+    except KafkaException as error:
+        raise Fatal(f"a KAFKA_* setting is wrong: {error.args[0].str()}") from error
+
+
 def new_producer(settings: Settings, **changes: Any) -> Producer:
     """An idempotent producer. Create it after any fork."""
-    return Producer(producer_config(settings, **changes))
+    with _told_plainly():
+        return Producer(producer_config(settings, **changes))
 
 
 def new_consumer(settings: Settings, *, group: str, **changes: Any) -> Consumer:
     """A consumer that stores and commits offsets only when told to."""
-    return Consumer(consumer_config(settings, group=group, **changes))
+    with _told_plainly():
+        return Consumer(consumer_config(settings, group=group, **changes))
 
 
 def new_admin(settings: Settings) -> AdminClient:
     """An admin client."""
-    return AdminClient(admin_config(settings))
+    with _told_plainly():
+        return AdminClient(admin_config(settings))

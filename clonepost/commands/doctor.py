@@ -1,7 +1,7 @@
 """`clonepost doctor`: test each dependency and setting, and name the fix."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -18,6 +18,8 @@ from storage.migrate import pending_migrations, upgrade
 Check = Callable[[], str | None]
 """None when all is well, else what is wrong and what to do."""
 
+_NEEDS: Final = {"topics": ("kafka",), "migrations": ("postgres",), "lag": ("kafka", "topics")}
+
 
 def doctor(
     home: HomeOption = None,
@@ -32,9 +34,9 @@ def doctor(
     settings, database_url = connect(home)
     admin = KafkaAdmin(settings)
     if fix:
-        upgrade(database_url)
-        admin.create_topics(ALL_TOPICS)
-    results = {name: _result(check) for name, check in checks(settings, database_url, admin).items()}
+        _fix(database_url, admin)
+    with Console(stderr=True).status("testing"):
+        results = examine(checks(settings, database_url, admin))
     if as_json:
         print_json(results)
     else:
@@ -43,6 +45,24 @@ def doctor(
             console.print(f"[green]ok[/green]    {name}" if problem is None else f"[red]wrong[/red] {name}: {problem}")
     if any(results.values()):
         raise typer.Exit(1)
+
+
+def _fix(database_url: str, admin: KafkaAdmin) -> None:
+    # What does not answer cannot be fixed; the checks say so.
+    with Console(stderr=True).status("fixing"):
+        if answers(database_url):
+            upgrade(database_url)
+        if admin.answers():
+            admin.create_topics(ALL_TOPICS)
+
+
+def examine(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    """What is wrong, by check. A check whose foundation does not stand is not made."""
+    results: dict[str, str | None] = {}
+    for name, check in checks.items():
+        missing = next((other for other in _NEEDS.get(name, ()) if results.get(other) is not None), None)
+        results[name] = _result(check) if missing is None else f"cannot be tested before {missing} is right"
+    return results
 
 
 def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str, Check]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clonepost.environment import settings_from
+from clonepost.environment import quiet, settings_from
 from clonepost.localstack.home import Home, StackState, home_at
 from runtime.errors import ClonepostError
 from runtime.settings import Settings
@@ -33,7 +33,7 @@ def connect(home: Path | None) -> tuple[Settings, str]:
 def broker_of(home: Path | None) -> Settings:
     """Settings with a broker: commands about topics need no database. Raises ClonepostError."""
     address = _address(home, "KAFKA_BOOTSTRAP_SERVERS", "kafka")
-    return settings_from({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": address})
+    return quiet(settings_from({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": address}))
 
 
 def database_of(home: Path | None) -> str:

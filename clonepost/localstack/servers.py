@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from clonepost.environment import settings_from
+from clonepost.environment import quiet, settings_from
 from clonepost.localstack.child import Child
 from clonepost.localstack.home import Home
 from clonepost.localstack.jars import class_path
@@ -63,9 +63,7 @@ def start_kafka(
         launcher.launch(child)
         launcher.wait(lambda: _port_open(port), "Kafka", child)
     bootstrap_servers = given or f"127.0.0.1:{port}"
-    settings = settings_from({**environment, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers})
-    # Level 0: that nobody answers yet is no news.
-    settings = settings.model_copy(update={"kafka": {"log_level": "0", **settings.kafka}})
+    settings = quiet(settings_from({**environment, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}))
 
     def ready() -> bool:
         try:
