@@ -32,7 +32,8 @@ def material(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.
     """The material of these jobs, in one query; a job that is not accepted is not in it."""
     rows = connection.execute(
         """SELECT c.job_id, c.container_id, c.org_id, c.project_id, c.traceparent, c.mode, c.variations,
-                  coalesce(c.overrides, '{}'::jsonb), c.ordinal, p.brand, l.format, l.platform, l.language,
+                  coalesce(c.overrides, '{}'::jsonb), c.ordinal,
+                  jsonb_build_object('name', p.name) || p.brand, l.format, l.platform, l.language,
                   jsonb_build_object('platform', s.platform, 'format', s.format, 'caption', s.caption,
                     'durationMs', s.duration_ms, 'transcript', s.transcript, 'shots', s.shots)
            FROM claims c

@@ -5,11 +5,11 @@ from typing import Final
 
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.generation.composed import ComposedGenerator
+from consumers.generation.embedded import EmbeddedRealiser
 from consumers.generation.fanout import STAGE, FanOutHandler
 from consumers.generation.generators import Generator
 from consumers.generation.instant import InstantGenerator
 from consumers.generation.pool import Pool
-from consumers.generation.realise import EmbeddedRealiser
 from consumers.generation.scripted import ScriptedGenerator
 from consumers.generation.sweeper import Sweeper
 from consumers.generation.threads import OnDeath

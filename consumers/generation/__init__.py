@@ -1,6 +1,12 @@
 """Generation: accepted jobs become variations, variations become creatives.
 
-`fanout` reads clone.admissions and makes the rows; `pool` leases them, runs a generator outside the poll loop and
-commits results; `sweeper` repairs what crashes and lost records leave behind. What a creative is lives in `analyse`,
-`plan`, `realise` and `gate`; `generators` is the port between the two halves.
+Running them: `fanout` reads clone.admissions and makes the rows; `pool` holds what this process has leased, with its
+`workers` (they call the generator), `committer` (ends attempts), `keeper` (renews leases, claims pending rows, shows
+the steps of slow work); `sweeper` repairs what crashes and lost records leave behind, as `diagnose` tells it.
+
+Making them: `generators` is the port between the halves; `composed` goes through `analyse`, `plan`, `realise` (the port
+behind which words are written; `embedded` with its `frames` is the offline one) and `gate`. `instant` and `scripted`
+serve benchmarks and tries.
+
+May import `storage`, `runtime` and `schemas`; never another consumer.
 """

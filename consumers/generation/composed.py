@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from consumers.generation.analyse import analyse
-from consumers.generation.gate import failed_bar
+from consumers.generation.gate import failed_bar, usable_brand
 from consumers.generation.generators import GenerationFailed, Made, Order, ReportStep
 from consumers.generation.plan import VariationBrief, plan
 from consumers.generation.realise import Realiser, Texts
@@ -47,9 +47,10 @@ class ComposedGenerator:
 
     def _realise(self, brief: VariationBrief, material: Material) -> tuple[Texts, int]:
         source_text = _source_text(material.source)
+        brand = usable_brand(material.brand, source_text=source_text)
         bar: str | None = None
         for attempt in range(1, _TRIES + 1):
-            texts = self._realiser.realise(brief, material.brand, material.language, attempt)
+            texts = self._realiser.realise(brief, brand, material.language, attempt)
             bar = failed_bar(_fields(texts), source_text=source_text, brand=material.brand)
             if bar is None:
                 return texts, attempt
@@ -72,7 +73,7 @@ def _made(brief: VariationBrief, texts: Texts, material: Material, tries: int) -
         "model": None,
         "tries": tries,
         "angle": brief.angle,
-        "substitutedFor": brief.substituted_for,
+        "substitutions": {} if brief.substituted_for is None else {"hookShape": brief.substituted_for},
         "overridden": sorted(overrides),
     }
     return Made(brief.hook_shape, brief.visual_format, brief.duration_ms, creative, provenance)

@@ -17,7 +17,7 @@ from runtime.record import Batch, Record, header, raw_bytes
 from runtime.trace import valid_traceparent
 from schemas import codec
 from schemas.events import CloneAccepted, CloneCanceled
-from schemas.headers import TRACEPARENT
+from schemas.headers import CE_TYPE, CE_TYPE_PREFIX, TRACEPARENT
 from schemas.topics import ADMISSIONS, DEAD_LETTERS
 from storage import variations
 from storage.connection import Connection, Database
@@ -117,6 +117,8 @@ class _Read:
             raise Poison("BAD_ID", "an id of the record is no UUID") from error
         if raw_bytes(record.key()) != fields["containerId"].encode():
             raise Poison("WRONG_KEY", "the key is not the record's containerId")
+        if header(record, CE_TYPE) not in (None, CE_TYPE_PREFIX + decoded.name):
+            raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {decoded.name}")
         traceparent = valid_traceparent(header(record, TRACEPARENT))
         if decoded.name == "CloneAccepted":
             self.accepted[job_id] = container_id, traceparent

@@ -23,6 +23,7 @@ HOOK_SHAPES: Final = (
     "tutorial",
 )
 ANGLES: Final = ("saving", "time", "quality", "ease", "health", "transformation", "status", "safety")
+MAX_VARIATIONS: Final = 10
 _ARCS: Final = (
     ("hook", "problem", "solution", "proof", "cta"),
     ("hook", "context", "turn", "demo", "cta"),
@@ -42,11 +43,16 @@ _SUBSTITUTE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class VariationBrief:
-    """What one variation must be. `seed` decides every choice that is still open."""
+    """What one variation must be.
+
+    `seed` decides every choice that is still open. `walk` is the variation's place among all of its project: who takes
+    turns by it repeats nothing until the turns are through.
+    """
 
     index: int
     mode: str
     seed: int
+    walk: int
     hook_shape: str
     substituted_for: str | None
     angle: str
@@ -63,7 +69,7 @@ def plan(
 ) -> VariationBrief:
     """The brief of one variation. `ordinal` walks angles and shapes, so that a brand's jobs do not start alike."""
     seed = int.from_bytes(hashlib.sha256(f"{job_id}/{index}/{attempt}".encode()).digest()[:8], "big")
-    walk = ordinal + index
+    walk = ordinal * MAX_VARIATIONS + index
     wanted = blueprint.hook_shape
     beats, shots, duration_ms = blueprint.beats, blueprint.shots, blueprint.duration_ms
     visual_format = blueprint.visual_format
@@ -83,6 +89,7 @@ def plan(
         index=index,
         mode=mode,
         seed=seed,
+        walk=walk,
         hook_shape=shape,
         substituted_for=None if shape == wanted else wanted,
         angle=ANGLES[walk % len(ANGLES)],

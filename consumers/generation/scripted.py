@@ -1,12 +1,13 @@
 """The generator `scripted`: does what a line in a caption says, so that failures can be tried and tested.
 
-The line stands in the caption override or in the source post's caption:
+The line stands in the caption override, else in the source post's caption:
 
-    @@generator delay=2s fail=1,3 error=PROVIDER_ERROR retry=2 crash=1 hang=0
+    @@generator delay=2s fail=1,3 error=PROVIDER_ERROR retry=2 crash=1 hang=4 attempts=1
 
-`delay` waits so long in each variation (s or ms); `fail` lists the variations (from 1) that fail for good with `error`;
-`retry` lists those that ask to be tried later, every time; `crash` kills the process at those; `hang` never returns
-from those.
+`delay` waits so long in each variation (s or ms). The rest name variations, counted from 1: `fail` those that fail for
+good with `error`; `retry` those that ask to be tried later; `crash` those that kill the process; `hang` those that
+never return. `attempts=N` ends all of this trouble after so many attempts; without it the trouble never ends.
+What the line does not stop is made by the embedded generator. Only with CLONEPOST_GENERATOR=scripted.
 """
 
 import os
@@ -20,7 +21,7 @@ from schemas.errors import ErrorCode
 
 _LINE: Final = re.compile(r"@@generator([^\n]*)")
 _OPTION: Final = re.compile(r"(\w+)=(\S+)")
-_DELAY: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
+_DELAY: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s)")
 
 
 class ScriptedGenerator:
@@ -37,18 +38,10 @@ class ScriptedGenerator:
     def generate(self, order: Order, report: ReportStep) -> Made:
         """Delay, fail, retry, crash or hang as told; else what the other generator makes."""
         options = script(order)
-        number = order.index + 1
         report("generating")
         threading.Event().wait(_seconds(options.get("delay", "0s")))
-        if number in _numbers(options.get("crash", "")):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number in _numbers(options.get("hang", "")):
-            threading.Event().wait()
-        code = options.get("error", ErrorCode.PROVIDER_ERROR.value)
-        if number in _numbers(options.get("fail", "")):
-            raise GenerationFailed(code, "The script says that this variation fails.")
-        if number in _numbers(options.get("retry", "")):
-            raise RetryLater(code, "The script says that this variation is to be tried later.")
+        if order.attempt <= _most_attempts(options):
+            _make_trouble(options, order.index + 1)
         return self._then.generate(order, report)
 
 
@@ -62,6 +55,23 @@ def script(order: Order) -> dict[str, str]:
     return dict(_OPTION.findall(line.group(1))) if line else {}
 
 
+def _make_trouble(options: dict[str, str], number: int) -> None:
+    if number in _numbers(options.get("crash", "")):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number in _numbers(options.get("hang", "")):
+        threading.Event().wait()
+    code = options.get("error", ErrorCode.PROVIDER_ERROR.value)
+    if number in _numbers(options.get("fail", "")):
+        raise GenerationFailed(code, "The script says that this variation fails.")
+    if number in _numbers(options.get("retry", "")):
+        raise RetryLater(code, "The script says that this variation is to be tried later.")
+
+
+def _most_attempts(options: dict[str, str]) -> float:
+    text = options.get("attempts", "")
+    return int(text) if _is_number(text) else float("inf")
+
+
 def _seconds(text: str) -> float:
     match = _DELAY.fullmatch(text)
     if match is None:
@@ -70,4 +80,8 @@ def _seconds(text: str) -> float:
 
 
 def _numbers(text: str) -> frozenset[int]:
-    return frozenset(int(part) for part in text.split(",") if part.isdigit())
+    return frozenset(int(part) for part in text.split(",") if _is_number(part))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

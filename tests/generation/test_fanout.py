@@ -160,6 +160,16 @@ def test_a_cancel_while_it_is_made_wins_once_it_is_written(
     assert news(recorder.records) == [(job.job_id, ())]
 
 
+def test_a_type_that_contradicts_the_record_is_poison(fan_out: FanOut, jobs: Jobs) -> None:
+    right, wrong = jobs.accept(variations=1), jobs.accept(variations=1)
+    [letter] = fan_out(
+        accepted(right).with_headers(ce_type="clonepost.events.CloneAccepted"),
+        accepted(wrong).with_headers(ce_type="clonepost.events.CloneCanceled"),
+    )
+    assert dict(letter.headers)[DEAD_LETTER_REASON] == b"WRONG_TYPE"
+    assert (jobs.states(right), jobs.states(wrong)) == (["leased"], [])
+
+
 def test_ids_that_are_no_uuids_are_poison(fan_out: FanOut) -> None:
     fields = codec.decode(accepted(_unknown()).value_bytes, frozenset({"CloneAccepted"})).record
     fields["jobId"] = "not-a-uuid"
