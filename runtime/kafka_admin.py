@@ -131,10 +131,17 @@ class KafkaAdmin:
                 and topics[name].partitions
                 and all(p.leader >= 0 for p in topics[name].partitions.values())
                 for name in names
-            ):
+            ) and self._lead({name: len(topics[name].partitions) for name in names}):
                 return
             time.sleep(0.05)
         raise BrokerUnavailable(f"kafka: no leaders for {', '.join(names)}")
+
+    def _lead(self, partitions: dict[str, int]) -> bool:
+        # Metadata names a leader a moment before that broker knows that it is one.
+        try:
+            return all(self.end_offsets(name, count) for name, count in partitions.items())
+        except BrokerUnavailable:
+            return False
 
     def answers(self) -> bool:
         """Whether metadata lists a broker, right now."""
