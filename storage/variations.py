@@ -1,21 +1,21 @@
 """The life of a variation: one function per transition, each a single statement that names the states it leaves.
 
 Only the generate role calls these. Time is the database's `clock_timestamp()` alone. Arguments are batches; a batch is
-sorted by key, so that two processes lock rows in one order.
+sorted by key, so that two processes lock rows in one order. Arrays are sent in binary (`%b`): as text, each quotation
+mark of a creative would be escaped in Python.
 """
 
 import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from storage.connection import Connection
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Lease:
-    """The right to finish one variation, until another attempt takes it over."""
+class Lease(NamedTuple):
+    """The right to finish one variation, until another attempt takes it over. A tuple: it is hashed on the hot path."""
 
     job_id: uuid.UUID
     index: int
@@ -134,14 +134,14 @@ def claim(
 
 def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
     """leased -> succeeded by the attempt that holds the lease. Returns the leases whose result was taken."""
-    ordered = sorted(results, key=lambda result: result.lease)
+    ordered = sorted(results, key=lambda result: _row_order(result.lease))
     rows = connection.execute(
         """UPDATE variations v SET state = 'succeeded', lease_until = NULL, step = NULL,
              finished_at = clock_timestamp(), hook_shape = r.hook_shape, visual_format = r.visual_format,
              duration_ms = r.duration_ms,
              creative = r.creative::jsonb, provenance = r.provenance::jsonb
-           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::int[], %s::text[],
-                       %s::text[])
+           FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::text[], %b::text[], %b::int[], %b::text[],
+                       %b::text[])
              AS r (job_id, variation_index, attempt, hook_shape, visual_format, duration_ms, creative, provenance)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt
@@ -161,11 +161,11 @@ def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
 
 def fail(connection: Connection, failures: Sequence[Failure]) -> set[Lease]:
     """leased -> failed by the attempt that holds the lease. Returns the leases whose failure was taken."""
-    ordered = sorted(failures, key=lambda failure: failure.lease)
+    ordered = sorted(failures, key=lambda failure: _row_order(failure.lease))
     rows = connection.execute(
         """UPDATE variations v SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(), step = NULL,
              error_code = r.code, error_message = r.message, provenance = r.provenance::jsonb
-           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::text[])
+           FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::text[], %b::text[], %b::text[])
              AS r (job_id, variation_index, attempt, code, message, provenance)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt
@@ -186,11 +186,11 @@ def put_back(connection: Connection, leases: Sequence[tuple[Lease, float]]) -> N
 
     Uncounted: `losses` counts workers that vanished, and this one speaks. The attempt number stays used.
     """
-    ordered = sorted(leases)
+    ordered = sorted(leases, key=lambda one: _row_order(one[0]))
     connection.execute(
         """UPDATE variations v SET state = 'pending', lease_until = NULL, worker_id = NULL, step = NULL,
              not_before = clock_timestamp() + make_interval(secs => r.wait_seconds)
-           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float8[])
+           FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::float8[])
              AS r (job_id, variation_index, attempt, wait_seconds)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt""",
@@ -202,11 +202,11 @@ def renew(connection: Connection, leases: Sequence[Lease], *, lease_seconds: flo
     """Extend the leases that are still held; returns them. One that is missing was taken over or ended by others."""
     rows = connection.execute(
         """UPDATE variations v SET lease_until = clock_timestamp() + make_interval(secs => %s)
-           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[]) AS r (job_id, variation_index, attempt)
+           FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[]) AS r (job_id, variation_index, attempt)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt
            RETURNING v.job_id, v.variation_index, v.attempt""",
-        (lease_seconds, *_lease_columns(sorted(leases))),
+        (lease_seconds, *_lease_columns(sorted(leases, key=_row_order))),
         binary=True,
     )
     return {Lease(*row) for row in rows}
@@ -214,10 +214,10 @@ def renew(connection: Connection, leases: Sequence[Lease], *, lease_seconds: flo
 
 def mark_steps(connection: Connection, steps: Sequence[tuple[Lease, str]]) -> None:
     """Say what slow attempts are at, for the stage that readers see."""
-    ordered = sorted(steps)
+    ordered = sorted(steps, key=lambda one: _row_order(one[0]))
     connection.execute(
         """UPDATE variations v SET step = r.step
-           FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::text[])
+           FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::text[])
              AS r (job_id, variation_index, attempt, step)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt""",
@@ -235,14 +235,14 @@ def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
         """UPDATE variations v SET state = 'canceled', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
              step = NULL, finished_at = clock_timestamp()
            FROM cancellations x
-           WHERE x.job_id = v.job_id AND v.job_id = ANY(%s::uuid[]) AND v.state IN ('pending', 'leased')""",
+           WHERE x.job_id = v.job_id AND v.job_id = ANY(%b::uuid[]) AND v.state IN ('pending', 'leased')""",
         (jobs,),
     )
     connection.execute(
         """INSERT INTO variations (job_id, variation_index, org_id, state, finished_at, deadline_at)
            SELECT c.job_id, i, c.org_id, 'canceled', clock_timestamp(), c.deadline_at
            FROM claims c JOIN cancellations x USING (job_id) CROSS JOIN generate_series(0, c.variations - 1) AS i
-           WHERE c.job_id = ANY(%s::uuid[])
+           WHERE c.job_id = ANY(%b::uuid[])
            ON CONFLICT (job_id, variation_index) DO NOTHING""",
         (jobs,),
     )
@@ -251,6 +251,11 @@ def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
 def to_json(value: Any) -> str:
     """JSON text for a jsonb column."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _row_order(lease: Lease) -> tuple[int, int]:
+    # One order of locking for all. By number: UUID's own comparison is ten times slower.
+    return lease.job_id.int, lease.index
 
 
 def _lease_columns(leases: Sequence[Lease]) -> tuple[list[uuid.UUID], list[int], list[int]]:
