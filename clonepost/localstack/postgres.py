@@ -93,4 +93,6 @@ class PostgresServer:
         try:
             self._server.ensure_pgdata_inited()
         except subprocess.CalledProcessError as error:
-            raise ClonepostError(f"initdb failed in {data}: is the disk full, may we write there?") from error
+            raise ClonepostError(
+                f"initdb failed in {data}: is the disk full, may we write there, has our user a name?"
+            ) from error

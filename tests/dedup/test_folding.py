@@ -133,11 +133,11 @@ def _without_times(outputs: Outputs) -> list[tuple[str, int | None, dict[str, An
 @pytest.fixture(scope="module")
 def bench(postgres: str) -> Iterator[Bench]:
     from storage.admin import create_database, drop_database
-    from tests.conftest import _TEMPLATE, _database
+    from tests.conftest import TEMPLATE, database_at
 
     name = f"folding_{uuid.uuid4().hex[:12]}"
-    create_database(postgres, name, template=_TEMPLATE)
-    url = _database(postgres, name)
+    create_database(postgres, name, template=TEMPLATE)
+    url = database_at(postgres, name)
     database = Database(url, application_name="test-folding")
     with psycopg.connect(url, autocommit=True) as connection:
         world = World(connection)
