@@ -21,6 +21,8 @@ def end_orphans(home: Home) -> int:
 
     Only for the holder of the home's lock, or once its supervisor is gone.
     """
+    if not home.folder.is_dir():
+        return 0
     state = home.read()
     roles: list[psutil.Process] = []
     servers: list[psutil.Process] = []
@@ -28,9 +30,10 @@ def end_orphans(home: Home) -> int:
         process = find_process(one)
         if process is not None:
             (servers if one.role in SERVERS else roles).append(process)
-    # A supervisor that died between starting a server and writing it down: these would block the data folders.
+    # A supervisor may have died between a start and writing it down, or the state file may be damaged.
     unwritten = (*_postgres_of(home.postgres), *_kafka_of(home.kafka))
     servers += [process for process in unwritten if process not in servers]
+    roles += [process for process in _roles_of(home.identity()) if process not in roles]
     for group in (roles, servers):
         _end(group)
     return len(roles) + len(servers)
@@ -93,3 +96,14 @@ def _postgres_of(data: Path) -> list[psutil.Process]:
 def _kafka_of(folder: Path) -> list[psutil.Process]:
     settings = str(folder / "server.properties")
     return [process for process in psutil.process_iter(["cmdline"]) if settings in (process.info["cmdline"] or ())]
+
+
+def _roles_of(identity: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "clonepost" in (process.info["cmdline"] or ()):
+            # Another user's process does not show its environment, and is not ours.
+            with suppress(psutil.Error):
+                if process.environ().get("CLONEPOST_INSTANCE", "").startswith(f"{identity}."):
+                    found.append(process)
+    return found
