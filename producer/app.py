@@ -1,11 +1,9 @@
 """The ASGI application: the hot route by hand, the rest through Starlette, one envelope and request id for all."""
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import unquote
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from producer.errors import Answer, ApiError, malformed
+from producer.ingest.body import read_json_body
 from producer.ingest.cancel import CancelRoute
 from producer.ingest.clone import CloneRoute
 from producer.read.parameters import path_id
@@ -21,15 +20,17 @@ from runtime import metrics
 from schemas.errors import ErrorCode
 from schemas.ids import format_id, new_request_id
 
-_log = structlog.get_logger(__name__)
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-MAX_BODY_BYTES: Final = 128 * 1024
 _CONTENT: Final = "/v1/content/"
 _CLONE: Final = "/clone-from-post"
+# Only these are read of a clone request; others are not even decoded.
+_CLONE_HEADERS: Final = tuple(
+    (name.encode(), name)
+    for name in ("x-api-key", "authorization", "content-type", "content-length", "idempotency-key", "traceparent")
+)
 
 
 class Application:
@@ -55,15 +56,10 @@ class Application:
         self._starlette.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection event, as ASGI has it."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        if scope["type"] != "http":
-            return
+        """One HTTP request, as ASGI has it. The server neither sends lifespan events nor takes web sockets."""
         request_id = format_id("req", new_request_id())
         path: str = scope["path"]
-        if scope["method"] == "POST" and path.startswith(_CONTENT) and path.endswith(_CLONE):
+        if scope["method"] == "POST" and path.endswith(_CLONE) and path.startswith(_CONTENT):
             container = path[len(_CONTENT) : -len(_CLONE)]
             if container and "/" not in container:
                 await self._serve_clone(scope, receive, send, container, request_id)
@@ -72,17 +68,18 @@ class Application:
         await self._starlette(scope, receive, _with_request_id(send, request_id, scope))
 
     async def _serve_clone(self, scope: Scope, receive: Receive, send: Send, container: str, request_id: str) -> None:
-        started = asyncio.get_running_loop().time()
+        started = time.perf_counter()
         limit_headers: tuple[tuple[bytes, bytes], ...] = ()
         try:
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            sent: dict[bytes, bytes] = dict(scope["headers"])
+            headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
             caller, limit_headers = self._gate.enter(
                 headers, request_id, scope="content:write", endpoint_class="long-running"
             )
             answer = await self._clone.post(
                 caller.key,
-                unquote(container),
-                await _json_body(headers, receive),
+                container,
+                await read_json_body(headers.get("content-type", ""), headers.get("content-length", ""), receive),
                 request_id=request_id,
                 idempotency_key=headers.get("idempotency-key"),
                 traceparent=caller.traceparent,
@@ -103,8 +100,7 @@ class Application:
             }
         )
         await send({"type": "http.response.body", "body": answer.body})
-        metrics.HTTP_SECONDS.labels("clone-from-post").observe(asyncio.get_running_loop().time() - started)
-        metrics.HTTP_REQUESTS.labels("clone-from-post", str(answer.status)).inc()
+        metrics.observe_http("clone-from-post", answer.status, time.perf_counter() - started)
 
     async def _cancel_job(self, request: Request, caller: Caller) -> Answer:
         job_id = path_id("job", "jobId", request.path_params["jobId"])
@@ -114,39 +110,14 @@ class Application:
         raise AssertionError("the clone route is served before Starlette sees it")
 
 
-async def _json_body(headers: dict[str, str], receive: Receive) -> bytes:
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise malformed("Send the body as application/json.", status=415)
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length[:12]) > MAX_BODY_BYTES:
-        raise _too_large()
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ApiError(ErrorCode.VALIDATION_FAILED, "The connection was closed.", status=400)
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise _too_large()
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks) if len(chunks) > 1 else chunks[0]
-
-
-def _too_large() -> ApiError:
-    return malformed(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.", status=413)
-
-
 def _with_request_id(send: Send, request_id: str, scope: Scope) -> Send:
+    started = time.perf_counter()
+
     async def wrapped(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            route = scope.get("route")
-            path = getattr(route, "path", "unknown")
-            metrics.HTTP_REQUESTS.labels(path, str(message["status"])).inc()
+            route = getattr(scope.get("route"), "path", "unknown")
+            metrics.observe_http(route, message["status"], time.perf_counter() - started)
         await send(message)
 
     return wrapped
@@ -156,25 +127,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
     request_id: str = request.scope["request_id"]
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        allow = (getattr(error, "headers", None) or {}).get("Allow", "")
-        headers = ((b"allow", allow.encode()),)
+        given = (getattr(error, "headers", None) or {}).get("Allow", "")
+        allow = ", ".join(sorted(given.split(", ")))
         return respond(
-            ApiError(ErrorCode.METHOD_NOT_ALLOWED, f"This path takes {allow}.", headers=headers).answer(request_id)
+            ApiError(
+                ErrorCode.METHOD_NOT_ALLOWED, f"This path takes {allow}.", headers=((b"allow", allow.encode()),)
+            ).answer(request_id)
         )
     if status == 404:
         return respond(ApiError(ErrorCode.NOT_FOUND, "No such route.").answer(request_id))
-    return respond(ApiError(ErrorCode.VALIDATION_FAILED, "The request is malformed.", status=400).answer(request_id))
+    return respond(malformed("The request is malformed.", status=400).answer(request_id))
 
 
 async def _defect(request: Request, error: Exception) -> Response:
     return respond(answer_of(error, request.scope["request_id"]))
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await send({"type": "lifespan.shutdown.complete"})
-            return

@@ -73,6 +73,6 @@ def malformed(message: str, *, status: int) -> ApiError:
     )
 
 
-def unavailable(message: str, *, retry_after_seconds: int = 1) -> ApiError:
-    """UNAVAILABLE: the outcome is unknown or the answer cannot be had now; repeating is safe."""
-    return ApiError(ErrorCode.UNAVAILABLE, message, retry_after_seconds=retry_after_seconds)
+def unavailable(message: str, *, details: Mapping[str, Any] | None = None) -> ApiError:
+    """UNAVAILABLE: the outcome is unknown or the answer cannot be had now; repeating is safe, a second from now."""
+    return ApiError(ErrorCode.UNAVAILABLE, message, retry_after_seconds=1, details=details)

@@ -1,9 +1,9 @@
 """The open pages: liveness, readiness, metrics, and the contracts for people and machines."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from producer.errors import Answer, ApiError, json_answer, unavailable
 from producer.openapi import document
+from producer.routing import respond
 from schemas.asyncapi import document as asyncapi_document
 
 Check = Callable[[], Awaitable[str | None]]
@@ -20,18 +22,31 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The dependencies of this process by name. Kafka decides readiness: POST needs it alone."""
+    """The dependencies of this process by name.
 
-    checks: dict[str, Check]
+    Those in `tolerated` are named when they are missing, and the process stays ready: taking every API process out of
+    service because Postgres is away would stop ingestion, which goes on without it.
+    """
+
+    checks: Mapping[str, Check]
+    tolerated: frozenset[str] = frozenset()
 
     async def missing(self) -> dict[str, str]:
-        """What does not serve, and why."""
-        found = {}
-        for name, check in self.checks.items():
-            problem = await check()
-            if problem is not None:
-                found[name] = problem
-        return found
+        """What does not serve, and why. All are asked at once."""
+        problems = await asyncio.gather(*(check() for check in self.checks.values()))
+        return {name: problem for name, problem in zip(self.checks, problems, strict=True) if problem is not None}
+
+    async def answer(self, request_id: str) -> Answer:
+        """200, or 503 with the error envelope; either names what is missing."""
+        missing = await self.missing()
+        if missing.keys() - self.tolerated:
+            return not_ready(missing).answer(request_id)
+        return json_answer(200, {"status": "ready", "missing": missing})
+
+
+def not_ready(missing: Mapping[str, str]) -> ApiError:
+    """UNAVAILABLE with what is missing by name in `details.missing`."""
+    return unavailable(f"Not ready: {'; '.join(missing.values())}.", details={"missing": dict(missing)})
 
 
 def open_routes(readiness: Readiness) -> list[Route]:
@@ -42,10 +57,8 @@ def open_routes(readiness: Readiness) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def readyz(_request: Request) -> Response:
-        missing = await readiness.missing()
-        body: dict[str, Any] = {"status": "unavailable" if missing else "ready", "missing": missing}
-        return JSONResponse(body, 503 if missing else 200)
+    async def readyz(request: Request) -> Response:
+        return respond(await readiness.answer(request.scope["request_id"]))
 
     async def metrics(_request: Request) -> Response:
         return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST)

@@ -26,6 +26,19 @@ _OLDEST_AGE: Final = Gauge(
 )
 
 
+_observers: Final[dict[tuple[str, int], tuple[Counter, Histogram]]] = {}
+
+
+def observe_http(route: str, status: int, seconds: float) -> None:
+    """Count one answer. `route` is a pattern, never a path, so that there are only so many."""
+    observer = _observers.get((route, status))
+    if observer is None:
+        # Looking a label up costs more than counting does.
+        observer = _observers[route, status] = HTTP_REQUESTS.labels(route, str(status)), HTTP_SECONDS.labels(route)
+    observer[0].inc()
+    observer[1].observe(seconds)
+
+
 class _Oldest:
     """The oldest unfinished record of a stage; its age is computed when scraped, so a stuck stage keeps ageing."""
 

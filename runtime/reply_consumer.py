@@ -3,11 +3,11 @@
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.errors import BrokerUnavailable
 from runtime.kafka import new_consumer
@@ -64,23 +64,27 @@ class ReplyConsumer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            # One poll and then what is there: `consume` alone would wait to fill its batch.
             first = self._consumer.poll(_POLL_SECONDS)
-            if first is None:
-                continue
-            values = []
-            for message in (first, *self._consumer.consume(_BATCH, 0)):
-                error = message.error()
-                value = raw_bytes(message.value())
-                if error is None and value is not None:
-                    values.append(value)
-                elif error is not None:
-                    self._recover(error)
+            values = [] if first is None else self._values((first, *self._consumer.consume(_BATCH, 0)))
             if values:
                 try:
                     self._loop.call_soon_threadsafe(self._receive, values)
                 except RuntimeError:
                     # The loop is closed: nobody waits for replies any more.
-                    return
+                    break
+        self._consumer.close()
+
+    def _values(self, messages: Iterable[Message]) -> list[bytes]:
+        values = []
+        for message in messages:
+            error = message.error()
+            value = raw_bytes(message.value())
+            if error is not None:
+                self._recover(error)
+            elif value is not None:
+                values.append(value)
+        return values
 
     def _recover(self, error: KafkaError) -> None:
         _log.warning("reply_error", error=error.name())

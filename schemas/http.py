@@ -287,7 +287,7 @@ class Health(_Model):
 
 
 class Readiness(_Model):
-    """Whether the process can serve, and what is missing."""
+    """The process can serve. `missing` names what it can do without for now, and why it is missing."""
 
-    status: Literal["ready", "unavailable"]
+    status: Literal["ready"]
     missing: dict[str, str]

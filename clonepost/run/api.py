@@ -1,14 +1,18 @@
 """`clonepost run api`: HTTP for partners."""
 
 import asyncio
+import socket
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
 
 import structlog
 import uvicorn
 
-from clonepost.run.process import EXIT_FATAL, load_settings, patiently, require_database, role_process
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from producer.app import Application
 from producer.auth import KeyRing
 from producer.ingest.cancel import CancelRoute
@@ -21,8 +25,10 @@ from producer.read.lookup import EndOffsetReader, Lookup
 from producer.read.routes import ReadRoutes
 from producer.read.watch import JobWatch
 from producer.routing import Gate
+from producer.starting import Starting
+from producer.wire import EnvelopedHttp
 from runtime.async_producer import AsyncProducer
-from runtime.errors import DatabaseUnavailable
+from runtime.errors import DatabaseUnavailable, Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.reply_consumer import ReplyConsumer
 from runtime.settings import Settings
@@ -32,11 +38,39 @@ from storage.reads import Reads
 _log = structlog.get_logger(__name__)
 
 _KEY_REFRESH_SECONDS: Final = 2.0
-_DRAIN_SECONDS: Final = 8
+# A POST ends within the delivery timeout and the wait for its verdict; then 10 s are left for everything else.
+_DELIVERY_TIMEOUT_MS: Final = 5_000
+_DRAIN_SECONDS: Final = 7
+_BACKLOG: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class _Kafka:
+    """What the process holds of Kafka."""
+
+    admin: KafkaAdmin
+    requests: str
+    topic_id: UUID
+    partitions: int
+    verdicts: Verdicts
+    replies: ReplyConsumer
+    producer: AsyncProducer
+
+    def close(self) -> None:
+        self.producer.close()
+        self.replies.close()
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: `stopping` is set by them, and the server drains when it is."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; requests in hand get up to 8 s to finish."""
+    """Run until SIGTERM or SIGINT; requests in hand get up to 7 s to finish."""
     settings = load_settings()
     with role_process("api", settings) as stopping, asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(_serve(settings, stopping))
@@ -50,77 +84,95 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 async def _serve(settings: Settings, stopping: threading.Event) -> None:
     loop = asyncio.get_running_loop()
+    reads = Reads(require_database(settings))
+    watch = JobWatch(reads)
+    starting = Starting("kafka")
+    server = _new_server(settings, starting)
+
+    def drain() -> None:
+        watch.stop()
+        server.should_exit = True
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(drain)
+
+    stop_when(stopping, stop)
+    # Bound before anything is waited for: liveness answers, and readiness says what is missing.
+    serving = asyncio.create_task(server.serve([_listen(settings)]))
+    kafka: _Kafka | None = None
+    refreshing: asyncio.Task[None] | None = None
+    try:
+        await reads.open()
+        keys = KeyRing()
+        refreshing = asyncio.create_task(_refresh_keys(reads, keys))
+        kafka = await asyncio.to_thread(_connect, settings, loop, stopping)
+        starting.application = _application(settings, kafka, reads, watch, keys)
+        await serving
+    finally:
+        server.should_exit = True
+        await serving
+        if refreshing is not None:
+            refreshing.cancel()
+        if kafka is not None:
+            await asyncio.to_thread(kafka.close)
+        await reads.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    try:
+        return socket.create_server((settings.http_host, settings.http_port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        place = f"{settings.http_host}:{settings.http_port}"
+        raise Fatal(f"cannot listen on {place} ({error.strerror}): set CLONEPOST_HTTP_PORT to a free port") from error
+
+
+def _new_server(settings: Settings, starting: Starting) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            starting,
+            http=EnvelopedHttp,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+
+def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: threading.Event) -> _Kafka:
     admin = KafkaAdmin(settings)
     requests = settings.topic_prefix + REQUESTS.name
     replies = settings.topic_prefix + REPLIES.name
-    topic = await asyncio.to_thread(patiently, stopping, lambda: admin.topic(requests))
-    reply_partitions = (await asyncio.to_thread(patiently, stopping, lambda: admin.topic(replies))).partitions
+    topic = patiently(stopping, lambda: admin.topic(requests))
+    reply_partitions = patiently(stopping, lambda: admin.topic(replies)).partitions
     verdicts = Verdicts(loop, wait_ms=settings.reply_wait_ms)
-    reply_consumer = await asyncio.to_thread(
-        patiently,
+    reply_consumer = patiently(
         stopping,
         lambda: ReplyConsumer(
             settings, topic=replies, partitions=reply_partitions, loop=loop, receive=verdicts.receive
         ),
     )
-    producer = AsyncProducer(settings, loop, **{"delivery.timeout.ms": 5_000, "linger.ms": 1})
-    reads = Reads(require_database(settings))
-    await reads.open()
-    keys = KeyRing()
-    lookup = Lookup(reads, EndOffsetReader(lambda: admin.end_offsets(requests, topic.partitions)), topic.topic_id)
-    sender = Sender(producer, verdicts)
+    producer = AsyncProducer(settings, loop, **{"delivery.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 1})
+    return _Kafka(admin, requests, topic.topic_id, topic.partitions, verdicts, reply_consumer, producer)
+
+
+def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatch, keys: KeyRing) -> Application:
+    end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests, kafka.partitions))
+    lookup = Lookup(reads, end_offsets, kafka.topic_id)
+    sender = Sender(kafka.producer, kafka.verdicts)
     gate = Gate(keys, RateLimiter(enforced=settings.rate_limits))
-    application = Application(
+    partition, prefix = kafka.replies.partition, settings.topic_prefix
+    return Application(
         gate,
-        CloneRoute(sender, reply_partition=reply_consumer.partition, topic_prefix=settings.topic_prefix),
-        CancelRoute(
-            sender,
-            lookup.container_of_job,
-            reply_partition=reply_consumer.partition,
-            topic_prefix=settings.topic_prefix,
-        ),
-        ReadRoutes(reads, lookup, JobWatch(reads)).routes(gate),
-        open_routes(_readiness(admin, reads, keys)),
+        CloneRoute(sender, reply_partition=partition, topic_prefix=prefix),
+        CancelRoute(sender, lookup.container_of_job, reply_partition=partition, topic_prefix=prefix),
+        ReadRoutes(reads, lookup, watch).routes(gate),
+        open_routes(_readiness(kafka.admin, reads, keys)),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            host=settings.http_host,
-            port=settings.http_port,
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-    )
-    # Signals are ours: `stopping` is set by them, and the server drains when it is.
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    tasks = [
-        asyncio.create_task(_refresh_keys(reads, keys)),
-        asyncio.create_task(_exit_on(stopping, server)),
-    ]
-    await _quietly(server.serve)
-    for task in tasks:
-        task.cancel()
-    await asyncio.to_thread(producer.close)
-    await asyncio.to_thread(reply_consumer.close)
-    await reads.close()
-
-
-async def _quietly(serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    try:
-        await serve()
-    except SystemExit as error:
-        # uvicorn exits like this when it cannot bind.
-        _log.error("http_not_bound")
-        raise SystemExit(EXIT_FATAL) from error
-
-
-async def _exit_on(stopping: threading.Event, server: uvicorn.Server) -> None:
-    await asyncio.to_thread(stopping.wait)
-    server.should_exit = True
 
 
 async def _refresh_keys(reads: Reads, keys: KeyRing) -> None:
@@ -141,10 +193,10 @@ def _readiness(admin: KafkaAdmin, reads: Reads, keys: KeyRing) -> Readiness:
         try:
             await reads.ping()
         except DatabaseUnavailable:
-            return "Postgres does not answer; POST goes on, GET is 503"
+            return "Postgres does not answer: POST goes on, GET is 503"
         return None
 
     async def loaded() -> str | None:
         return None if keys.keys is not None else "API keys have not been loaded yet"
 
-    return Readiness({"kafka": kafka, "postgres": postgres, "keys": loaded})
+    return Readiness({"kafka": kafka, "postgres": postgres, "keys": loaded}, tolerated=frozenset({"postgres"}))

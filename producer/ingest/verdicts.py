@@ -1,6 +1,7 @@
 """Matches replies to the requests that wait for them."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -34,6 +35,10 @@ class Verdicts:
         self._loop = loop
         self._wait_seconds = wait_ms / 1000
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        # Those that are acknowledged, in the order in which their time ends: all wait equally long, so one timer serves
+        # them all, where a timer each would outlive nearly every request by a second.
+        self._acknowledged: deque[tuple[float, asyncio.Future[Outcome]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     def expect(self, request_id: str) -> asyncio.Future[Outcome]:
         """A future for the outcome of a request; register it before the request is sent."""
@@ -55,7 +60,9 @@ class Verdicts:
         elif self._wait_seconds == 0:
             future.set_result(LATE)
         else:
-            self._loop.call_later(self._wait_seconds, _give_up, future)
+            self._acknowledged.append((self._loop.time() + self._wait_seconds, future))
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._wait_seconds, self._give_up)
 
     def receive(self, values: Sequence[bytes]) -> None:
         """Replies from the topic; those of other processes on the same partition are passed over."""
@@ -70,7 +77,12 @@ class Verdicts:
             if future is not None and not future.done():
                 future.set_result(reply)
 
-
-def _give_up(future: asyncio.Future[Outcome]) -> None:
-    if not future.done():
-        future.set_result(LATE)
+    def _give_up(self) -> None:
+        now = self._loop.time()
+        while self._acknowledged and (self._acknowledged[0][1].done() or self._acknowledged[0][0] <= now):
+            _, future = self._acknowledged.popleft()
+            if not future.done():
+                future.set_result(LATE)
+        self._timer = None
+        if self._acknowledged:
+            self._timer = self._loop.call_at(self._acknowledged[0][0], self._give_up)
