@@ -4,6 +4,7 @@ Public topics carry the CloudEvents headers (Kafka binding, binary mode); intern
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 CE_ID: Final = "ce_id"
@@ -29,7 +30,14 @@ DEAD_LETTER_ATTEMPTS: Final = "dlq_attempts"
 
 def rfc3339(at_ms: int) -> str:
     """`2026-01-31T12:00:00.000Z`: UTC with milliseconds, the one form in which times leave this system."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(at_ms, 1_000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    # Records of one moment share it, and rendering it costs ten times as much as the rest.
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:-6]
 
 
 def public(event_name: str, event_id: str, at_ms: int, traceparent: str | None) -> list[tuple[str, bytes]]:

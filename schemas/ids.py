@@ -4,6 +4,7 @@ Every derived id is a pure function of what it names, so that any process comput
 names below are held by readers of our topics: never change.
 """
 
+import random
 import uuid
 from typing import Final, Literal, NewType
 
@@ -23,7 +24,8 @@ _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _ULID_CHARACTERS: Final = 26
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_LAST_TEN_BITS: Final = 0x3FF
+# Unique, not secret: the system's own generator would cost a system call for each.
+_random: Final = random.Random()  # noqa: S311
 
 
 class InvalidId(ValueError):
@@ -35,14 +37,14 @@ class InvalidId(ValueError):
 
 def format_id(prefix: Prefix, value: uuid.UUID) -> str:
     """The outside form: `job_01HXZ9G7KMV2QX8Y1S5RJW3B7T`."""
-    number = value.int
-    pairs = []
-    for _ in range(_ULID_CHARACTERS // 2):
-        pairs.append(_PAIRS[number & _LAST_TEN_BITS])
-        number >>= 10
-    pairs.append(prefix + "_")
-    pairs.reverse()
-    return "".join(pairs)
+    n = value.int
+    # Ten bits are two characters. Written out, because every answer has several ids: a loop takes three times as long.
+    return (
+        f"{prefix}_{_PAIRS[n >> 120]}{_PAIRS[n >> 110 & 1023]}{_PAIRS[n >> 100 & 1023]}{_PAIRS[n >> 90 & 1023]}"
+        f"{_PAIRS[n >> 80 & 1023]}{_PAIRS[n >> 70 & 1023]}{_PAIRS[n >> 60 & 1023]}{_PAIRS[n >> 50 & 1023]}"
+        f"{_PAIRS[n >> 40 & 1023]}{_PAIRS[n >> 30 & 1023]}{_PAIRS[n >> 20 & 1023]}{_PAIRS[n >> 10 & 1023]}"
+        f"{_PAIRS[n & 1023]}"
+    )
 
 
 def parse_id(prefix: Prefix, text: str) -> uuid.UUID:
@@ -84,8 +86,8 @@ def _from_ulid(prefix: Prefix, text: str) -> uuid.UUID:
 
 
 def new_request_id() -> RequestId:
-    """A fresh random request id."""
-    return RequestId(uuid.uuid4())
+    """A fresh random request id. It names a request and guards nothing."""
+    return RequestId(uuid.UUID(int=_random.getrandbits(128), version=4))
 
 
 def variation_id(job_id: JobId, index: int) -> VariationId:

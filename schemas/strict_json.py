@@ -54,7 +54,8 @@ def parse_strict(body: bytes) -> Any:
         raise MalformedJson("a number is too long", is_json=True) from error
     if _skip_space(text, end) != len(text):
         raise MalformedJson(f"the body goes on after the JSON value at character {end}", is_json=False)
-    if _deeper_than(value, MAX_DEPTH):
+    # Without that many brackets it cannot be that deep.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels", is_json=True)
     return value
 

@@ -133,6 +133,8 @@ def _new_server(settings: Settings, starting: Starting) -> _Server:
             starting,
             http=EnvelopedHttp,
             ws="none",
+            # Nobody is known or limited by address here, so there is nothing to read from X-Forwarded-For.
+            proxy_headers=False,
             lifespan="off",
             access_log=False,
             server_header=False,

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Final
 
-from producer.errors import Answer, ApiError, invalid, json_answer, malformed
+from producer.errors import Answer, ApiError, invalid, malformed
 from producer.ingest.requests import clone_record, outgoing
 from producer.ingest.sender import Sender
 from schemas.canonical import job_id
@@ -16,6 +16,7 @@ from schemas.strict_json import MalformedJson, parse_strict
 from storage.keys import ApiKey
 
 KIND: Final = "content_clone_from_post"
+_JSON: Final = (b"content-type", b"application/json")
 
 
 class CloneRoute:
@@ -77,9 +78,10 @@ def check_idempotency_key(idempotency_key: str | None) -> None:
     """1 to 255 printable ASCII characters, where there is one. Raises ApiError."""
     if idempotency_key is None:
         return
-    if not 1 <= len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS or not idempotency_key.isprintable():
-        problem = FieldProblem("Idempotency-Key", f"must have 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} characters")
-        raise invalid([problem])
+    fits = 1 <= len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS
+    if not fits or not idempotency_key.isascii() or not idempotency_key.isprintable():
+        rule = f"must have 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} printable ASCII characters"
+        raise invalid([FieldProblem("Idempotency-Key", rule)])
 
 
 def refusal(reply: CloneReply) -> ApiError:
@@ -97,9 +99,11 @@ def refusal(reply: CloneReply) -> ApiError:
 
 def _accepted(job: str, container: str, *, replayed: bool) -> Answer:
     location = f"/v1/jobs/{job}"
-    # Rendered from the request alone, so that every replay gets the same bytes.
-    body = {"jobId": job, "kind": KIND, "status": "running", "containerId": container, "locationUrl": location}
-    headers: tuple[tuple[bytes, bytes], ...] = ((b"location", location.encode()),)
+    # Rendered from the request alone, so that every replay gets the same bytes; nothing in it needs escaping.
+    body = (
+        f'{{"jobId":"{job}","kind":"{KIND}","status":"running","containerId":"{container}","locationUrl":"{location}"}}'
+    )
+    headers: tuple[tuple[bytes, bytes], ...] = (_JSON, (b"location", location.encode()))
     if replayed:
         headers = (*headers, (b"idempotent-replayed", b"true"))
-    return json_answer(202, body, headers)
+    return Answer(202, body.encode(), headers)
