@@ -5,7 +5,6 @@ Any other system needs the `.avsc` files and a Kafka client; this class does not
 
 import os
 import time
-import uuid
 from types import TracebackType
 from typing import Self
 
@@ -14,8 +13,9 @@ from runtime.publishing import Publisher
 from runtime.settings import Settings, kafka_client_settings
 from runtime.trace import new_traceparent
 from schemas.canonical import CloneRequest, job_id
-from schemas.events import CloneCancelRequested
-from schemas.ids import ContainerId, JobId, OrgId
+from schemas.events import CloneCancelRequested, CloneRequested, EventName
+from schemas.ids import ContainerId, JobId, OrgId, new_request_id
+from schemas.request_rules import request_from_event
 
 
 class ClonePublisher:
@@ -43,10 +43,11 @@ class ClonePublisher:
     ) -> JobId:
         """Ask for a clone. On return the request is durable, and the job id is final: asking again names the same job.
 
-        Whether it is accepted, clone.admissions says. Raises BrokerUnavailable when the outcome is unknown; asking
-        again is then safe and right.
+        Whether it is accepted, clone.admissions says. Raises RequestInvalid, with nothing published, when the shape is
+        wrong by the rules that the dedup stage has too; BrokerUnavailable when the outcome is unknown, and then asking
+        again is safe and right.
         """
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         record = clone_record(
             request,
             requested_by=self._requested_by,
@@ -54,23 +55,14 @@ class ClonePublisher:
             idempotency_key=idempotency_key,
             deadline_at_ms=deadline_at_ms,
         )
-        self._publisher.publish(
-            [
-                outgoing(
-                    "CloneRequested",
-                    record,
-                    request_id=str(uuid.uuid4()),
-                    at_ms=now_ms,
-                    traceparent=new_traceparent(),
-                    topic_prefix=self._settings.topic_prefix,
-                )
-            ]
-        )
-        return job_id(request)
+        # Read back as the dedup stage reads it: ids normalised, so that the job id is the one that it will compute.
+        read = request_from_event(record)
+        self._publish("CloneRequested", record, now_ms)
+        return job_id(read)
 
     def cancel(self, org_id: OrgId, container_id: ContainerId, job: JobId, *, reason: str | None = None) -> None:
         """Ask for a cancel. On return the request is durable. Raises BrokerUnavailable when the outcome is unknown."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         record: CloneCancelRequested = {
             "orgId": str(org_id),
             "containerId": str(container_id),
@@ -79,19 +71,23 @@ class ClonePublisher:
             "requestedAt": now_ms,
             "reason": reason,
         }
-        self._publisher.publish(
-            [
-                outgoing(
-                    "CloneCancelRequested",
-                    record,
-                    request_id=str(uuid.uuid4()),
-                    at_ms=now_ms,
-                    traceparent=new_traceparent(),
-                    topic_prefix=self._settings.topic_prefix,
-                )
-            ]
-        )
+        self._publish("CloneCancelRequested", record, now_ms)
 
     def close(self) -> None:
         """Release the client. Everything published is already durable."""
         self._publisher.close()
+
+    def _publish(self, name: EventName, record: CloneRequested | CloneCancelRequested, now_ms: int) -> None:
+        sent = outgoing(
+            name,
+            record,
+            request_id=str(new_request_id()),
+            at_ms=now_ms,
+            traceparent=new_traceparent(),
+            topic_prefix=self._settings.topic_prefix,
+        )
+        self._publisher.publish([sent])
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
