@@ -3,7 +3,8 @@
 `read` first locks the wallets of the batch's organisations, in sorted order and in a statement of its own: under READ
 COMMITTED the statements after it then see everything that the lock's last holder committed. So two dedup processes
 never judge requests of one organisation at the same time, and the constraints only fire on a defect or a failover.
-Times are Unix milliseconds of the database's clock.
+Times are Unix milliseconds of the database's clock. Arrays are sent in binary (`%b`): as text, each element would be
+searched for what needs escaping.
 """
 
 import json
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from schemas.canonical import Mode, Overrides
+from schemas.canonical import NO_OVERRIDES, Mode, Overrides
 from storage.connection import Connection
 from storage.wallets import Reservation, lock_wallets, reserve
 
@@ -185,7 +186,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         refusals = connection.execute(
             """SELECT r.kind, r.org_id, r.container_id, r.job_id, r.project_id, r.code, r.message, r.details,
                       (extract(epoch FROM r.refused_at) * 1000)::bigint, r.partition, r.record_offset
-               FROM unnest(%s::int[], %s::bigint[]) AS asked (partition, record_offset)
+               FROM unnest(%b::int[], %b::bigint[]) AS asked (partition, record_offset)
                JOIN refusals r ON r.topic_id = %s AND r.partition = asked.partition
                               AND r.record_offset = asked.record_offset""",
             (partitions, offsets, topic_id),
@@ -193,14 +194,14 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         claims = _pairs(
             connection,
             lookups.containers,
-            f"SELECT {_CLAIM_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, container_id)"  # noqa: S608 -- constants only
+            f"SELECT {_CLAIM_COLUMNS} FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, container_id)"  # noqa: S608 -- constants only
             " JOIN claims c USING (org_id, container_id)",
         )
         keys = _pairs(
             connection,
             lookups.idempotency_keys,
             """SELECT k.org_id, k.idempotency_key, k.job_id
-               FROM unnest(%s::uuid[], %s::text[]) AS asked (org_id, idempotency_key)
+               FROM unnest(%b::uuid[], %b::text[]) AS asked (org_id, idempotency_key)
                JOIN idempotency_keys k USING (org_id, idempotency_key)
                WHERE k.accepted_at > clock_timestamp() - interval '24 hours'""",
         )
@@ -208,7 +209,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
             connection,
             lookups.projects,
             """SELECT p.org_id, p.project_id, o.next_ordinal, l.layer_id, l.status, l.format
-               FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, project_id)
+               FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, project_id)
                JOIN projects p USING (org_id, project_id)
                LEFT JOIN project_ordinals o USING (org_id, project_id)
                LEFT JOIN project_layers l USING (org_id, project_id)
@@ -218,14 +219,14 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
             connection,
             lookups.internal_posts,
             """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
-               FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, post_id)
+               FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, post_id)
                JOIN source_posts s USING (org_id, post_id)""",
         )
         external = _pairs(
             connection,
             lookups.external_posts,
             """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
-               FROM unnest(%s::uuid[], %s::text[]) AS asked (org_id, external_id)
+               FROM unnest(%b::uuid[], %b::text[]) AS asked (org_id, external_id)
                JOIN source_posts s USING (org_id, external_id)
                ORDER BY s.platform, s.post_id""",
         )
@@ -256,7 +257,7 @@ def write(connection: Connection, state: AdmissionState, writes: Writes, next_of
     taken = None
     with connection.pipeline():
         if writes.claims:
-            _insert_claims(connection, writes.claims)
+            _insert_claims(connection, state, writes.claims)
             reserve(
                 connection,
                 [
@@ -267,7 +268,7 @@ def write(connection: Connection, state: AdmissionState, writes: Writes, next_of
         if writes.idempotency_keys:
             taken = connection.execute(
                 """INSERT INTO idempotency_keys AS k (org_id, idempotency_key, job_id, accepted_at)
-                   SELECT *, to_timestamp(%s / 1000.0) FROM unnest(%s::uuid[], %s::text[], %s::uuid[])
+                   SELECT *, to_timestamp(%s / 1000.0) FROM unnest(%b::uuid[], %b::text[], %b::uuid[])
                    ON CONFLICT (org_id, idempotency_key) DO UPDATE
                    SET job_id = excluded.job_id, accepted_at = excluded.accepted_at
                    WHERE k.accepted_at <= clock_timestamp() - interval '24 hours'
@@ -288,7 +289,7 @@ def move_progress(connection: Connection, topic_id: uuid.UUID, next_offsets: dic
     """Record that everything below these offsets is decided. Never moves back."""
     connection.execute(
         """INSERT INTO dedup_progress AS p (topic_id, partition, next_offset)
-           SELECT %s, * FROM unnest(%s::int[], %s::bigint[])
+           SELECT %s, * FROM unnest(%b::int[], %b::bigint[])
            ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset
            WHERE p.next_offset < excluded.next_offset""",
         # Sorted: a zombie and its successor may move the same rows, and must lock them in one order.
@@ -296,60 +297,56 @@ def move_progress(connection: Connection, topic_id: uuid.UUID, next_offsets: dic
     )
 
 
-def _insert_claims(connection: Connection, claims: Sequence[Claim]) -> None:
-    rows = [
-        (
-            c.org_id,
-            c.container_id,
-            c.job_id,
-            c.project_id,
-            c.layer_id,
-            c.source_post_id,
-            c.mode,
-            c.variations,
-            _overrides_json(c.overrides),
-            c.variation_price,
-            c.ordinal,
-            c.requested_by,
-            c.requested_at_ms,
-            c.accepted_at_ms,
-            c.deadline_at_ms,
-            c.traceparent,
-            c.topic_id,
-            c.place.partition,
-            c.place.offset,
-        )
-        for c in claims
-    ]
-    columns = _columns(rows, 19)
+def _insert_claims(connection: Connection, state: AdmissionState, claims: Sequence[Claim]) -> None:
+    jobs, organizations = [c.job_id for c in claims], [c.org_id for c in claims]
+    # Topic and acceptance are the batch's, not a row's: as scalars they cost nothing to send.
     connection.execute(
         """INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
              overrides, variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent,
              topic_id, partition, record_offset)
            SELECT org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
              overrides::jsonb, variation_price, ordinal, requested_by, to_timestamp(requested_at / 1000.0),
-             to_timestamp(accepted_at / 1000.0), to_timestamp(deadline_at / 1000.0), traceparent, topic_id, partition,
-             record_offset
-           FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[],
-             %s::smallint[], %s::text[], %s::int[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-             %s::text[], %s::uuid[], %s::int[], %s::bigint[])
+             to_timestamp(%s / 1000.0), to_timestamp(deadline_at / 1000.0), traceparent, %s, partition, record_offset
+           FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::text[],
+             %b::smallint[], %b::text[], %b::int[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::text[],
+             %b::int[], %b::bigint[])
            AS new (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations, overrides,
-             variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent, topic_id,
-             partition, record_offset)""",
-        columns,
+             variation_price, ordinal, requested_by, requested_at, deadline_at, traceparent, partition,
+             record_offset)""",
+        (
+            state.now_ms,
+            state.topic_id,
+            organizations,
+            [c.container_id for c in claims],
+            jobs,
+            [c.project_id for c in claims],
+            [c.layer_id for c in claims],
+            [c.source_post_id for c in claims],
+            [c.mode for c in claims],
+            [c.variations for c in claims],
+            [_overrides_json(c.overrides) for c in claims],
+            [c.variation_price for c in claims],
+            [c.ordinal for c in claims],
+            [c.requested_by for c in claims],
+            [c.requested_at_ms for c in claims],
+            [c.deadline_at_ms for c in claims],
+            [c.traceparent for c in claims],
+            [c.place.partition for c in claims],
+            [c.place.offset for c in claims],
+        ),
     )
     connection.execute(
         """INSERT INTO jobs (job_id, org_id, accepted_at, updated_at)
-           SELECT job_id, org_id, to_timestamp(at / 1000.0), to_timestamp(at / 1000.0)
-           FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS new (job_id, org_id, at)""",
-        (columns[2], columns[0], columns[13]),
+           SELECT job_id, org_id, accepted.at, accepted.at
+           FROM unnest(%b::uuid[], %b::uuid[]) AS new (job_id, org_id), to_timestamp(%s / 1000.0) AS accepted (at)""",
+        (jobs, organizations, state.now_ms),
     )
     ordinals: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
     for claim in claims:
         ordinals[claim.org_id, claim.project_id] = claim.ordinal + 1
     connection.execute(
         """INSERT INTO project_ordinals (org_id, project_id, next_ordinal)
-           SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[])
+           SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bigint[])
            ON CONFLICT (org_id, project_id) DO UPDATE SET next_ordinal = excluded.next_ordinal""",
         _columns([(*project, following) for project, following in ordinals.items()], 3),
     )
@@ -377,8 +374,8 @@ def _insert_refusals(connection: Connection, topic_id: uuid.UUID, refusals: Sequ
              code, message, details, refused_at)
            SELECT %s, partition, record_offset, kind, org_id, container_id, job_id, project_id, code, message,
              details::jsonb, to_timestamp(refused_at / 1000.0)
-           FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[],
-             %s::text[], %s::text[], %s::bigint[])
+           FROM unnest(%b::int[], %b::bigint[], %b::text[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::text[],
+             %b::text[], %b::text[], %b::bigint[])
            AS new (partition, record_offset, kind, org_id, container_id, job_id, project_id, code, message, details,
              refused_at)""",
         (topic_id, *_columns(rows, 11)),
@@ -405,8 +402,8 @@ def _insert_cancellations(connection: Connection, cancellations: Sequence[Cancel
              partition, record_offset)
            SELECT job_id, org_id, container_id, requested_by, reason, to_timestamp(canceled_at / 1000.0), topic_id,
              partition, record_offset
-           FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::uuid[], %s::int[],
-             %s::bigint[])
+           FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::uuid[], %b::int[],
+             %b::bigint[])
            AS new (job_id, org_id, container_id, requested_by, reason, canceled_at, topic_id, partition,
              record_offset)""",
         _columns(rows, 9),
@@ -422,13 +419,13 @@ def _cancel_jobs(connection: Connection, asked: Iterable[tuple[uuid.UUID, uuid.U
                    WHERE v.job_id = c.job_id AND v.state IN ('succeeded', 'failed', 'canceled')),
                   x.requested_by, x.reason, (extract(epoch FROM x.canceled_at) * 1000)::bigint, x.topic_id,
                   x.partition, x.record_offset
-           FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, job_id)
+           FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, job_id)
            JOIN claims c USING (org_id, job_id) JOIN jobs j USING (job_id) LEFT JOIN cancellations x USING (job_id)""",
         columns,
     )
     refused = connection.execute(
         """SELECT DISTINCT r.org_id, r.job_id
-           FROM unnest(%s::uuid[], %s::uuid[]) AS asked (org_id, job_id) JOIN refusals r USING (org_id, job_id)
+           FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, job_id) JOIN refusals r USING (org_id, job_id)
            WHERE r.kind = 'clone'""",
         columns,
     )
@@ -467,9 +464,10 @@ def _claim(row: Any) -> Claim:
 
 
 def _overrides_json(overrides: Overrides) -> str | None:
+    if overrides == NO_OVERRIDES:
+        return None
     texts = {"caption": overrides.caption, "cta": overrides.cta, "voiceOverScript": overrides.voice_over_script}
-    present = {name: text for name, text in texts.items() if text is not None}
-    return json.dumps(present) if present else None
+    return json.dumps({name: text for name, text in texts.items() if text is not None})
 
 
 def _one(row: tuple[Any, ...] | None) -> Any:

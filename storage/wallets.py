@@ -54,7 +54,7 @@ def lock_wallets(connection: Connection, org_ids: Sequence[uuid.UUID]) -> Any:
     return connection.execute(
         """SELECT w.org_id, w.available, w.running_jobs, o.max_running_jobs
            FROM wallets w JOIN organizations o USING (org_id)
-           WHERE w.org_id = ANY(%s::uuid[]) ORDER BY w.org_id FOR UPDATE OF w""",
+           WHERE w.org_id = ANY(%b::uuid[]) ORDER BY w.org_id FOR UPDATE OF w""",
         (list(org_ids),),
         binary=True,
     )
@@ -112,7 +112,7 @@ def _post(
     connection.execute(
         """INSERT INTO credit_ledger (job_id, kind, org_id, available_delta, reserved_delta, created_at)
            SELECT job_id, %s, org_id, available_delta, reserved_delta, to_timestamp(at / 1000.0)
-           FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[])
+           FROM unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
            AS new (job_id, org_id, available_delta, reserved_delta, at)""",
         (kind, *columns),
     )
@@ -126,7 +126,7 @@ def _post(
     connection.execute(
         """UPDATE wallets w SET available = w.available + d.available, reserved = w.reserved + d.reserved,
              running_jobs = w.running_jobs + d.running
-           FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::int[]) AS d (org_id, available, reserved, running)
+           FROM unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::int[]) AS d (org_id, available, reserved, running)
            WHERE w.org_id = d.org_id""",
         (list(totals), *([total[i] for total in totals.values()] for i in range(3))),
     )

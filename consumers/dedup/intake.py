@@ -155,15 +155,15 @@ def _asker(record: Record, name: str) -> Asker:
     for key, value in header_pairs(record):
         if value is None:
             continue
-        text = value.decode("utf-8", "replace")
-        if key == headers.CE_TYPE and text != headers.CE_TYPE_PREFIX + name:
-            raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {name}")
-        if key == headers.CE_ID:
-            request_id = text
+        if key == headers.CE_TYPE:
+            if value.decode("utf-8", "replace") != headers.CE_TYPE_PREFIX + name:
+                raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {name}")
+        elif key == headers.CE_ID:
+            request_id = value.decode("utf-8", "replace")
         elif key == headers.REPLY_TO:
-            reply_to = text
+            reply_to = value.decode("utf-8", "replace")
         elif key == headers.TRACEPARENT:
-            traceparent = valid_traceparent(text)
+            traceparent = valid_traceparent(value.decode("utf-8", "replace"))
     partition = None
     if reply_to is not None and reply_to.isascii() and reply_to.isdigit() and len(reply_to) <= 4:
         partition = int(reply_to)
