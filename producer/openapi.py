@@ -5,27 +5,21 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from producer.openapi_parts import (
+    header_parameter,
+    json_of,
+    keyed,
+    path_parameter,
+    query_parameter,
+    response_headers,
+    unkeyed,
+)
 from schemas import http
+from schemas.errors import HTTP_STATUS
 from schemas.request_rules import MAX_IDEMPOTENCY_KEY_CHARACTERS
 
 VERSION: Final = "1.0.0"
 
-_ERRORS: Final = {
-    400: "Malformed JSON, or bytes that are no UTF-8.",
-    401: "No key, or one that is not valid.",
-    402: "Credits do not cover the variations.",
-    403: "The key lacks the scope.",
-    404: "Not found in this organisation.",
-    405: "The path does not take this method.",
-    409: "Layer ambiguity, container id already used, Idempotency-Key conflict, deadline passed, stage refuses.",
-    413: "The body is larger than 128 KB.",
-    415: "The body is not sent as JSON.",
-    422: "A field is not valid; details.fields names each.",
-    429: "Too many requests, or too many running jobs.",
-    500: "A defect on our side.",
-    503: "The outcome is unknown, or this cannot be answered now; repeating is safe.",
-}
-_KEYED: Final = (401, 403, 422, 429, 500, 503)
 _MODELS: Final[tuple[type[BaseModel], ...]] = (
     http.CloneFromPostBody,
     http.Accepted,
@@ -43,12 +37,28 @@ _MODELS: Final[tuple[type[BaseModel], ...]] = (
     http.Readiness,
 )
 
+_ID_FORMS: Final = "the bare UUID, or its prefix and 26 Crockford base32 characters or the UUID"
+_JOB: Final = path_parameter("jobId", f"The job: {_ID_FORMS}.")
+_CONTAINER: Final = path_parameter("containerId", f"The container: {_ID_FORMS}.")
+_PROJECT: Final = path_parameter("projectId", f"The project: {_ID_FORMS}.")
+_PAGE: Final = (
+    query_parameter("cursor", {"type": "string"}, "The nextCursor of the page before."),
+    query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 25}, "Items on a page."),
+)
+_IDEMPOTENCY_KEY: Final = header_parameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_CHARACTERS, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "Kept for 24 hours and accepted requests; used again for another request it is a conflict.",
+)
+
 
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
     _, definitions = models_json_schema(
         [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
     )
+    schemas = definitions["$defs"]
+    schemas["ErrorBody"]["properties"]["code"]["enum"] = [code.value for code in HTTP_STATUS]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,9 +66,10 @@ def document() -> dict[str, Any]:
             "version": VERSION,
             "description": "Takes a platform post that is tracked and makes a new generated container inspired by it.",
         },
-        "paths": _paths(),
+        "paths": {**_clone_paths(), **_job_paths(), **_content_paths(), **_account_paths(), **_open_paths()},
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": schemas,
+            "headers": response_headers(),
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -68,177 +79,155 @@ def document() -> dict[str, Any]:
     }
 
 
-def _paths() -> dict[str, Any]:
-    page = [_query("cursor", {"type": "string"}), _query("limit", {"type": "integer", "minimum": 1, "maximum": 200})]
-    wait = {"name": "Prefer", "in": "header", "schema": {"type": "string"}, "example": "wait=10"}
-    none_match = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+def _clone_paths() -> dict[str, Any]:
+    operation = keyed(
+        "Clone a tracked post into a new container",
+        "cloneFromPost",
+        "content:write",
+        {202: (http.Accepted, "One job for the clone. The same request again gets the same bytes.")},
+        errors=(400, 402, 404, 409, 413, 415),
+        parameters=(_CONTAINER, _IDEMPOTENCY_KEY),
+        endpoint_class="long-running",
+    )
+    body = {"required": True, "content": json_of(http.CloneFromPostBody)}
+    return {"/v1/content/{containerId}/clone-from-post": {"post": {**operation, "requestBody": body}}}
+
+
+def _job_paths() -> dict[str, Any]:
+    text = {"type": "string"}
+    status = {"enum": ["running", "completed", "failed", "canceled"]}
+    filters = (
+        query_parameter("status", status, "Only jobs in this state."),
+        query_parameter("kind", {"enum": ["content_clone_from_post"]}, "Only jobs of this kind."),
+        query_parameter("projectId", text, "Only jobs of this project."),
+    )
+    conditions = (
+        header_parameter("Prefer", text, "`wait=n`: wait up to n seconds (at most 60) for a change."),
+        header_parameter("If-None-Match", text, "The ETag that is known."),
+    )
+    resume = header_parameter("Last-Event-ID", text, "The last version that was seen.")
+    events = "Events `progress`, then `completed`, `failed` or `canceled`; the id is the job's version."
     return {
-        "/v1/content/{containerId}/clone-from-post": {
-            "post": {
-                **_operation(
-                    "Clone a tracked post into a new container",
-                    "content:write",
-                    {202: (http.Accepted, "Accepted. Idempotent-Replayed: true where it was before.")},
-                    (400, 402, 404, 409, 413, 415),
-                    [
-                        _path("containerId"),
-                        {
-                            "name": "Idempotency-Key",
-                            "in": "header",
-                            "schema": {
-                                "type": "string",
-                                "minLength": 1,
-                                "maxLength": MAX_IDEMPOTENCY_KEY_CHARACTERS,
-                                "pattern": "^[ -~]+$",
-                            },
-                        },
-                    ],
-                ),
-                "requestBody": {"required": True, "content": _json(http.CloneFromPostBody)},
-            }
-        },
         "/v1/jobs": {
-            "get": _operation(
+            "get": keyed(
                 "List jobs, newest first",
+                "listJobs",
                 "jobs:read",
                 {200: (http.JobPage, "Accepted jobs.")},
-                (),
-                [
-                    _query("status", {"enum": ["running", "completed", "failed", "canceled"]}),
-                    _query("kind", {"enum": ["content_clone_from_post"]}),
-                    _query("projectId", {"type": "string"}),
-                    *page,
-                ],
+                parameters=(*filters, *_PAGE),
             )
         },
         "/v1/jobs/{jobId}": {
-            "get": _operation(
+            "get": keyed(
                 "Show a job",
+                "getJob",
                 "jobs:read",
                 {200: (http.Job, "The envelope."), 304: (None, "Unchanged since If-None-Match.")},
-                (404,),
-                [_path("jobId"), wait, none_match],
+                errors=(404,),
+                parameters=(_JOB, *conditions),
             )
         },
         "/v1/jobs/{jobId}/events": {
-            "get": _operation(
-                "Follow a job: server-sent events, one a version",
+            "get": keyed(
+                "Follow a job by server-sent events",
+                "followJob",
                 "jobs:read",
-                {200: ("text/event-stream", "Events `progress`, then `completed`, `failed` or `canceled`.")},
-                (404,),
-                [_path("jobId"), {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}],
+                {200: ("text/event-stream", events)},
+                errors=(404,),
+                parameters=(_JOB, resume),
             )
         },
         "/v1/jobs/{jobId}/cancel": {
-            "post": _operation(
+            "post": keyed(
                 "Cancel a job",
+                "cancelJob",
                 "jobs:cancel",
                 {202: (http.CancelAnswer, "Requested."), 200: (http.CancelAnswer, "The job had ended.")},
-                (404, 409),
-                [_path("jobId")],
+                errors=(404, 409),
+                parameters=(_JOB,),
+                endpoint_class="write-light",
             )
         },
+    }
+
+
+def _content_paths() -> dict[str, Any]:
+    metrics = {"enum": ["views", "engagement_rate", "conversions", "roas", "watch_time_ms"]}
+    windows = {"enum": ["7d", "30d", "90d"], "default": "30d"}
+    return {
         "/v1/content/{containerId}": {
-            "get": _operation(
+            "get": keyed(
                 "Show a container with all its variations",
+                "getContent",
                 "content:read",
-                {200: (http.Content, "The container.")},
-                (404,),
-                [_path("containerId")],
+                {200: (http.Content, "The container; null or empty where it is not ready yet.")},
+                errors=(404,),
+                parameters=(_CONTAINER,),
             )
         },
         "/v1/content/{containerId}/progress": {
-            "get": _operation(
+            "get": keyed(
                 "Show how far a container is",
+                "getContentProgress",
                 "content:read",
                 {200: (http.ContentProgress, "Its progress.")},
-                (404,),
-                [_path("containerId")],
+                errors=(404,),
+                parameters=(_CONTAINER,),
             )
         },
         "/v1/projects/{projectId}/content": {
-            "get": _operation(
+            "get": keyed(
                 "List a project's containers, newest first",
+                "listProjectContent",
                 "content:read",
                 {200: (http.ContentPage, "The containers.")},
-                (404,),
-                [_path("projectId"), *page],
+                errors=(404,),
+                parameters=(_PROJECT, *_PAGE),
             )
         },
         "/v1/projects/{projectId}/top-performers": {
-            "get": _operation(
+            "get": keyed(
                 "Rank tracked posts by a metric",
+                "listTopPerformers",
                 "metrics:read",
-                {200: (http.TopPerformerPage, "The posts, best first.")},
-                (404,),
-                [
-                    _path("projectId"),
-                    _query(
-                        "metric",
-                        {"enum": ["views", "engagement_rate", "conversions", "roas", "watch_time_ms"]},
-                        required=True,
-                    ),
-                    _query("window", {"enum": ["7d", "30d", "90d"]}),
-                    _query("platform", {"type": "string"}),
-                    *page,
-                ],
+                {200: (http.TopPerformerPage, "The organisation's posts and the project's, best first.")},
+                errors=(404,),
+                parameters=(
+                    _PROJECT,
+                    query_parameter("metric", metrics, "What to rank by.", required=True),
+                    query_parameter("window", windows, "The time that the metric covers."),
+                    query_parameter("platform", {"type": "string"}, "Only posts of this platform."),
+                    *_PAGE,
+                ),
             )
         },
-        "/v1/credits": {
-            "get": _operation("Show credits", None, {200: (http.Credits, "The organisation's credits.")}, (404,), [])
-        },
-        "/v1/whoami": {
-            "get": _operation("Show who asks", None, {200: (http.WhoAmI, "The key's organisation.")}, (), [])
-        },
-        "/healthz": {"get": _open("Say that the process lives", {200: (http.Health, "Alive.")})},
+    }
+
+
+def _account_paths() -> dict[str, Any]:
+    balance = {200: (http.Credits, "The organisation's credits.")}
+    caller = {200: (http.WhoAmI, "The key's organisation.")}
+    return {
+        "/v1/credits": {"get": keyed("Show credits", "getCredits", None, balance, errors=(404,))},
+        "/v1/whoami": {"get": keyed("Show who asks", "whoAmI", None, caller)},
+    }
+
+
+def _open_paths() -> dict[str, Any]:
+    return {
+        "/healthz": {"get": unkeyed("Say that the process lives", "health", {200: (http.Health, "Alive.")})},
         "/readyz": {
-            "get": _open(
+            "get": unkeyed(
                 "Say whether the process can serve",
-                {200: (http.Readiness, "Ready."), 503: (http.Readiness, "Something is missing; it is named.")},
+                "readiness",
+                {200: (http.Readiness, "Ready; what it does without for now is named.")},
+                errors=(503,),
             )
         },
-        "/metrics": {"get": _open("Prometheus metrics", {200: ("text/plain", "The metrics.")})},
+        "/metrics": {"get": unkeyed("Prometheus metrics", "metrics", {200: ("text/plain", "The metrics.")})},
+        "/openapi.json": {"get": unkeyed("This document", "openapi", {200: ("application/json", "OpenAPI 3.1.")})},
+        "/asyncapi.json": {
+            "get": unkeyed("The topics and their records", "asyncapi", {200: ("application/json", "AsyncAPI 3.")})
+        },
+        "/docs": {"get": unkeyed("A page for people", "docs", {200: ("text/html", "Every call and every topic.")})},
     }
-
-
-def _operation(
-    summary: str,
-    scope: str | None,
-    answers: dict[int, tuple[Any, str]],
-    errors: tuple[int, ...],
-    parameters: list[dict[str, Any]],
-) -> dict[str, Any]:
-    responses = {str(status): _response(body, text) for status, (body, text) in answers.items()}
-    for status in sorted({*errors, *_KEYED}):
-        responses[str(status)] = _response(http.ErrorEnvelope, _ERRORS[status])
-    described = "Any valid key." if scope is None else f"Needs the scope `{scope}`."
-    return {"summary": summary, "description": described, "parameters": parameters, "responses": responses}
-
-
-def _open(summary: str, answers: dict[int, tuple[Any, str]]) -> dict[str, Any]:
-    responses = {str(status): _response(body, text) for status, (body, text) in answers.items()}
-    return {"summary": summary, "security": [], "responses": responses}
-
-
-def _response(body: type[BaseModel] | str | None, description: str) -> dict[str, Any]:
-    response: dict[str, Any] = {
-        "description": description,
-        "headers": {"X-Request-Id": {"schema": {"type": "string"}}},
-    }
-    if isinstance(body, str):
-        response["content"] = {body: {"schema": {"type": "string"}}}
-    elif body is not None:
-        response["content"] = _json(body)
-    return response
-
-
-def _json(model: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-
-
-def _path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-
-
-def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
