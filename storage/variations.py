@@ -18,7 +18,7 @@ class Lease(NamedTuple):
     """The right to finish one variation, until another attempt takes it over. A tuple: it is hashed on the hot path."""
 
     job_id: uuid.UUID
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls on a lease
     attempt: int
 
 

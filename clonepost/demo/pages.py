@@ -31,7 +31,9 @@ def side_by_side(source: Mapping[str, Any], content: Mapping[str, Any]) -> Rende
     return Group(table)
 
 
-def next_steps(addresses: Mapping[str, str], api_key: str, container: str, request: Mapping[str, Any]) -> str:
+def next_steps(
+    addresses: Mapping[str, str], api_key: str, organization: str, container: str, request: Mapping[str, Any]
+) -> str:
     """Lines to copy: a clone, its replay, a conflict, a clone straight to Kafka, the completions, the key."""
     body = json.dumps(request)
     other = json.dumps({**request, "mode": "fork"})
@@ -50,8 +52,8 @@ def next_steps(addresses: Mapping[str, str], api_key: str, container: str, reque
             "  # a conflict: the same container, another request",
             f"  curl -X POST {url}/{container}/clone-from-post {headers} -d '{other}'",
             "  # a clone event straight to Kafka",
-            f"  {environment} .venv/bin/python docs/examples/publish_clone.py --project {request['projectId']}"
-            f" --source {request['sourcePlatformPostId']}",
+            f"  {environment} .venv/bin/python docs/examples/publish_clone.py --organization {organization}"
+            f" --project {request['projectId']} --source {request['sourcePlatformPostId']}",
             "  # the completion events, as analysts read them",
             f"  {environment} .venv/bin/clonepost tail clone.jobs-completed --from-beginning",
             f"  # every route: {addresses['http']}/docs",

@@ -46,13 +46,16 @@ def tour(home: Home, addresses: Mapping[str, str], console: Console) -> None:
         if answer.status_code != httpx.codes.ACCEPTED:
             raise ClonepostError(f"the demo's clone was refused: {answer.text}")
         job = _watch(client, answer.json()["locationUrl"], console)
+        if not console.is_terminal:
+            console.print()
         console.print(
             f"  POST to finished creatives: {(time.monotonic() - started) * 1000:.0f} ms, {job['status']}",
             style="green",
         )
         content = client.get(f"/v1/content/{container}").json()
     console.print(side_by_side(source, content))
-    console.print(next_steps(addresses, api_key, container, request), soft_wrap=True, highlight=False, markup=False)
+    steps = next_steps(addresses, api_key, project["organizationId"], container, request)
+    console.print(steps, soft_wrap=True, highlight=False, markup=False)
 
 
 def demo_text() -> str:
