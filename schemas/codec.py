@@ -50,10 +50,14 @@ class _Known:
     fingerprint: bytes
 
 
+def fingerprint_of(schema: Any) -> bytes:
+    """The CRC-64-AVRO fingerprint of a schema as records carry it: 8 bytes, little-endian."""
+    return struct.pack("<Q", int(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"), 16))
+
+
 def _load(text: str, name: EventName) -> _Known:
     raw = json.loads(text)
-    digest = fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO")
-    return _Known(name, fastavro.parse_schema(raw), struct.pack("<Q", int(digest, 16)))
+    return _Known(name, fastavro.parse_schema(raw), fingerprint_of(raw))
 
 
 def _load_current() -> dict[EventName, _Known]:
