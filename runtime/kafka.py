@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from runtime.errors import Fatal
 from runtime.settings import Settings
+from schemas.topics import MAX_DEAD_LETTER_BYTES
 
 # Values are what librdkafka takes as text, and callables for its events.
 ClientConfig = dict[str, Any]
@@ -45,6 +46,8 @@ _PRODUCER_DEFAULTS: Final[ClientConfig] = {
     "delivery.timeout.ms": 10_000,
     "linger.ms": 2,
     "queue.buffering.max.messages": 20_000,
+    # The client's own limit is below what a topic takes: a dead letter of the largest record would never leave.
+    "message.max.bytes": MAX_DEAD_LETTER_BYTES,
     "compression.type": "lz4",
 }
 _CONSUMER_DEFAULTS: Final[ClientConfig] = {

@@ -9,6 +9,9 @@ _MINUTE_MS: Final = 60_000
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
 _FOREVER: Final = -1
 
+# Twice what other topics take; producers may send as much.
+MAX_DEAD_LETTER_BYTES: Final = 2_097_152
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -24,6 +27,9 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The topic's settings as the broker takes them."""
         settings = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        if not self.records:
+            # Dead letters carry any record as it came, and its reason on top: they must not be refused for their size.
+            settings["max.message.bytes"] = str(MAX_DEAD_LETTER_BYTES)
         if self.retention_ms == 10 * _MINUTE_MS:
             # Retention deletes whole segments: a short one needs segments that close in time.
             settings["segment.ms"] = str(5 * _MINUTE_MS)

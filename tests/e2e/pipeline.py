@@ -118,16 +118,21 @@ class Pipeline:
     def start(self, *names: str) -> None:
         """Start these roles (all by default); returns when the API, if among them, is ready."""
         for name in names or [role.name for role in ROLES]:
-            child = Child(
-                name,
-                [sys.executable, "-m", "clonepost", "run", name],
-                log=self.folder / f"{name}.log",
-                environment={**self._environment, "CLONEPOST_INSTANCE": name},
-            )
-            child.start()
-            self.roles[name] = child
+            self.launch(name)
         if "api" in self.roles:
             eventually(lambda: self._ready(), what=f"the API is ready: {self.log('api')}")
+
+    def launch(self, name: str) -> Child:
+        """Start one role and wait for nothing."""
+        child = Child(
+            name,
+            [sys.executable, "-m", "clonepost", "run", name],
+            log=self.folder / f"{name}.log",
+            environment={**self._environment, "CLONEPOST_INSTANCE": name},
+        )
+        child.start()
+        self.roles[name] = child
+        return child
 
     def stop(self, *names: str) -> None:
         """Stop these roles (all by default) gracefully."""

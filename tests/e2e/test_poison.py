@@ -40,6 +40,14 @@ def test_poison_is_one_dead_letter_and_its_neighbours_are_processed(
     assert header(letter, "kept") == "as it came"
 
 
+def test_poison_of_the_largest_size_is_a_dead_letter_too(pipeline: Pipeline) -> None:
+    key = str(uuid.uuid4()).encode()
+    # What a topic takes at most, less the envelope of a batch.
+    pipeline.publish([Outgoing(pipeline.topic(REQUESTS), key, b"\xff" * 1_047_000)])
+    (letter,) = eventually(lambda: letters(pipeline, key), what="the dead letter is there")
+    assert len(raw_bytes(letter.value()) or b"") == 1_047_000
+
+
 def test_a_key_that_is_not_the_container_is_poison(pipeline: Pipeline, tenant: Tenant) -> None:
     key = str(uuid.uuid4()).encode()
     pipeline.publish([Outgoing(pipeline.topic(REQUESTS), key, _request(tenant, uuid.uuid4()))])

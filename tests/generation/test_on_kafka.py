@@ -18,9 +18,8 @@ from tests.awaiting import eventually
 from tests.dedup.records import Read
 from tests.generation.records import accepted, canceled, refused
 from tests.generation.test_transitions import fan_out
-from tests.generation.world import Job, Jobs
+from tests.generation.world import TRACE, Job, Jobs
 
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 StartRole = Callable[..., threading.Event]
 
 

@@ -22,6 +22,9 @@ BRAND: Final[dict[str, Any]] = {
 }
 MADE: Final = Made("question", "demo", 9_000, {"hook": "Why not?"}, {})
 
+# A claim and its admission carry the same trace, whichever of them a variation is made from.
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -60,12 +63,13 @@ class Jobs(World):
         self.execute(
             """INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
                  overrides, variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, topic_id,
-                 partition, record_offset)
+                 partition, record_offset, traceparent)
                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 120, 0, 'test', clock_timestamp(),
                  clock_timestamp() - make_interval(secs => %s), clock_timestamp() + make_interval(secs => %s), %s, 0,
-                 0)""",
+                 0, %s)""",
             *(job.org_id, job.container_id, job.job_id, project.project_id, project.layer_id, project.post_id, mode),
             *(variations, json.dumps(overrides) if overrides else None, seconds_ago, deadline_in_seconds, TOPIC_ID),
+            TRACE,
         )
         self.execute(
             """INSERT INTO jobs (job_id, org_id, accepted_at, updated_at)

@@ -1,0 +1,193 @@
+"""Every event is in the log once, for a read_committed reader, after a crash at any step."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from consumers.relay.protocol import Step, Trust, steps
+from consumers.relay.relay import TRANSACTIONAL_ID, Relay, completion_topic
+from runtime.errors import BrokerUnavailable, Fatal
+from runtime.kafka_admin import KafkaAdmin
+from runtime.publishing import Outgoing, Publisher
+from runtime.record import header
+from runtime.settings import Settings
+from runtime.tailing import tail
+from runtime.transactions import LogReader, TransactionalPublisher
+from schemas.headers import CE_ID
+from storage import outbox
+from storage.connection import Database
+
+CRASHES = sorted({*steps(Trust.UNFENCED), *steps(Trust.FENCED)}, key=lambda step: step.value)
+
+
+class Crash(Exception):
+    """The process died here."""
+
+
+class World:
+    """One completion topic and one outbox."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._connections: list[Database] = []
+        self.admin = KafkaAdmin(settings)
+        self.topic = completion_topic(settings.topic_prefix)
+        self.state = self.admin.topic(self.topic)
+        self.database = self.connect()
+        with self.database.transaction() as connection:
+            outbox.add_checkpoints(connection, self.state.topic_id, self.state.partitions)
+
+    def connect(self) -> Database:
+        """A connection of a process of its own."""
+        database = Database(self.settings.database_url.get_secret_value(), application_name="test-relay")
+        self._connections.append(database)
+        return database
+
+    def close(self) -> None:
+        """Close every connection."""
+        for database in self._connections:
+            database.close()
+
+    def relay(self, reached: Callable[[Step], None] = lambda _step: None) -> Relay:
+        """A relay as a process would build it; it is told of no other."""
+        return Relay(
+            self.connect(),
+            lambda: TransactionalPublisher(self.settings, self.settings.topic_prefix + TRANSACTIONAL_ID),
+            LogReader(self.settings, self.topic),
+            lambda: self.admin.end_offsets(self.topic, self.state.partitions),
+            topic=self.topic,
+            topic_id=self.state.topic_id,
+            reached=reached,
+        )
+
+    def complete(self, number: int) -> set[str]:
+        """So many completion events in the outbox; returns their ids."""
+        ids = [uuid.uuid4() for _ in range(number)]
+        with self.database.transaction() as connection:
+            for position, event_id in enumerate(ids):
+                connection.execute(
+                    """INSERT INTO outbox (event_id, job_id, record_key, record_value, output_partition, created_at)
+                       VALUES (%s, %s, %s, 'value', %s, clock_timestamp())""",
+                    (event_id, uuid.uuid4(), str(event_id), position % self.state.partitions),
+                )
+        return {str(event_id) for event_id in ids}
+
+    def forget_leader(self) -> None:
+        """Let the next relay lead at once: the heartbeat only keeps a healthy leader undisturbed."""
+        with self.database.transaction() as connection:
+            connection.execute("UPDATE relay_checkpoints SET leader_seen_at = NULL")
+
+    def log(self) -> Counter[str | None]:
+        """The event ids that a read_committed reader sees, with their counts."""
+        records = tail(self.settings, self.topic, partitions=self.state.partitions, from_beginning=True, until_end=True)
+        return Counter(header(record, CE_ID) for record in records)
+
+    def unpublished(self) -> int:
+        """Rows that are not marked."""
+        with self.database.transaction() as connection:
+            row = connection.execute("SELECT count(*) FROM outbox WHERE published_at IS NULL").fetchone()
+            return int(row[0]) if row else 0
+
+
+@pytest.fixture
+def world(settings: Settings) -> Iterator[World]:
+    """A world of the test's own."""
+    world = World(settings)
+    yield world
+    world.close()
+
+
+def drain(relay: Relay) -> None:
+    """Rounds until nothing is left to do; a relay fences and scans in its first."""
+    relay.round()
+    while relay.round():
+        pass
+
+
+def test_a_plain_run_publishes_each_event_once(world: World) -> None:
+    expected = world.complete(50)
+    relay = world.relay()
+    drain(relay)
+    assert world.log() == Counter(dict.fromkeys(expected, 1))
+    assert world.unpublished() == 0
+    more = world.complete(5)
+    drain(relay)
+    assert world.log() == Counter(dict.fromkeys(expected | more, 1))
+
+
+@pytest.mark.parametrize("step", CRASHES, ids=lambda step: step.value)
+@pytest.mark.parametrize("hit", [1, 2, 3])
+def test_a_crash_at_any_step_loses_and_doubles_nothing(world: World, step: Step, hit: int) -> None:
+    expected = world.complete(10)
+    left = hit
+
+    def crash(at: Step) -> None:
+        nonlocal left
+        left -= at is step
+        if left == 0:
+            raise Crash
+
+    victim = world.relay(crash)
+    try:
+        for _ in range(4):
+            victim.round()
+            expected |= world.complete(3)
+    except Crash:
+        pass
+    world.forget_leader()
+    heir = world.relay()
+    drain(heir)
+    assert world.log() == Counter(dict.fromkeys(expected, 1))
+    assert world.unpublished() == 0
+
+
+def test_a_zombie_is_fenced_by_its_heir(world: World) -> None:
+    expected = world.complete(5)
+    heir = world.relay()
+
+    def overtaken(at: Step) -> None:
+        # The zombie has read its rows and is about to publish when its lock is gone and another leads.
+        if at is Step.PUBLISH:
+            with world.database.transaction() as connection:
+                connection.execute(
+                    """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND application_name = 'test-relay'
+                         AND pid <> pg_backend_pid() AND state = 'idle in transaction'"""
+                )
+            world.forget_leader()
+            drain(heir)
+
+    zombie = world.relay(overtaken)
+    zombie.round()
+    with pytest.raises(BrokerUnavailable):
+        zombie.round()
+    assert world.log() == Counter(dict.fromkeys(expected, 1))
+
+
+def test_a_standby_does_not_take_turns_with_a_healthy_leader(world: World) -> None:
+    leader, standby = world.relay(), world.relay()
+    leader.round()
+    expected = world.complete(3)
+    assert standby.round() == 0
+    assert world.log() == Counter()
+    assert leader.round() == len(expected)
+
+
+def test_an_event_that_postgres_does_not_know_halts_the_relay(world: World) -> None:
+    Publisher(world.settings).publish(
+        [Outgoing(world.topic, b"key", b"value", [(CE_ID, str(uuid.uuid4()).encode())], partition=0)]
+    )
+    with pytest.raises(Fatal, match="does not know"):
+        world.relay().round()
+
+
+def test_a_checkpoint_that_is_behind_marks_and_publishes_nothing_again(world: World) -> None:
+    expected = world.complete(3)
+    drain(world.relay())
+    with world.database.transaction() as connection:
+        connection.execute("UPDATE relay_checkpoints SET next_offset = 0")
+    world.forget_leader()
+    drain(world.relay())
+    assert world.log() == Counter(dict.fromkeys(expected, 1))
