@@ -1,0 +1,182 @@
+"""What /openapi.json, /asyncapi.json and /docs say is what the application does."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import ValidationError
+
+from producer.openapi import document
+from schemas.events import EVENT_NAMES
+from schemas.http import CloneFromPostBody
+from schemas.ids import OrgId
+from schemas.request_rules import RequestInvalid, request_from_body
+from schemas.topics import ALL_TOPICS
+from tests.e2e.pipeline import Tenant
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+ID = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_the_document_is_openapi_3_1(stranger: httpx.Client) -> None:
+    served = stranger.get("/openapi.json").json()
+    assert served == document()
+    OpenAPIV31SpecValidator(served).validate()
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in operations()])
+def test_every_documented_call_is_served_and_no_other_method(client: httpx.Client, path: str, method: str) -> None:
+    place = re.sub(r"\{\w+\}", "x", path)
+    answer = client.request(method.upper(), place)
+    assert str(answer.status_code) in document()["paths"][path][method]["responses"]
+    allowed = {"get": {"get", "head"}, "post": {"post"}}[method]
+    for other in set(METHODS) - allowed:
+        assert client.request(other.upper(), place).status_code == 405
+
+
+def test_every_route_of_the_contract_is_documented() -> None:
+    assert {(method, path) for path, method, _ in operations()} == {
+        ("post", "/v1/content/{containerId}/clone-from-post"),
+        ("get", "/v1/jobs/{jobId}"),
+        ("get", "/v1/jobs"),
+        ("get", "/v1/jobs/{jobId}/events"),
+        ("post", "/v1/jobs/{jobId}/cancel"),
+        ("get", "/v1/content/{containerId}"),
+        ("get", "/v1/content/{containerId}/progress"),
+        ("get", "/v1/projects/{projectId}/content"),
+        ("get", "/v1/projects/{projectId}/top-performers"),
+        ("get", "/v1/credits"),
+        ("get", "/v1/whoami"),
+        *(("get", path) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/asyncapi.json")),
+    }
+
+
+def test_every_error_is_documented_as_the_envelope() -> None:
+    envelope = {"$ref": "#/components/schemas/ErrorEnvelope"}
+    for path, method, operation in operations():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert answer["content"]["application/json"]["schema"] == envelope, (path, method, status)
+
+
+def test_the_examples_fit_their_schemas_and_are_those_of_the_seed() -> None:
+    spec = document()
+    clone = spec["paths"]["/v1/content/{containerId}/clone-from-post"]["post"]["responses"]
+    assert clone["404"]["content"]["application/json"]["example"]["error"]["message"] == "Source post not found."
+    assert clone["409"]["content"]["application/json"]["example"]["error"] == {
+        "code": "CONFLICT",
+        "message": "Multiple content layers — pass projectLayerId to disambiguate.",
+        "requestId": f"req_{ID}",
+        "details": {"layerCount": 2},
+    }
+    (accepted,) = spec["components"]["schemas"]["Accepted"]["examples"]
+    assert accepted == {
+        "jobId": f"job_{ID}",
+        "kind": "content_clone_from_post",
+        "status": "running",
+        "containerId": f"cnt_{ID}",
+        "locationUrl": f"/v1/jobs/job_{ID}",
+    }
+    checked = 0
+    for name, schema in spec["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            validate(spec, {"$ref": f"#/components/schemas/{name}"}, example)
+            checked += 1
+    for _, _, operation in operations():
+        for answer in operation["responses"].values():
+            content = answer.get("content", {}).get("application/json", {})
+            if "example" in content:
+                validate(spec, content["schema"], content["example"])
+                checked += 1
+    assert checked > 20
+
+
+def test_every_header_of_an_answer_is_documented(client: httpx.Client, tenant: Tenant) -> None:
+    place = "/v1/content/{containerId}/clone-from-post"
+    answer = client.post(place.format(containerId=f"cnt_{ID}"), json=tenant.body())
+    documented = {name.lower() for name in document()["paths"][place]["post"]["responses"]["202"]["headers"]}
+    of_the_transport = {"date", "content-type", "content-length"}
+    assert set(answer.headers) - of_the_transport <= documented
+
+
+@given(
+    body=st.fixed_dictionaries(
+        {},
+        optional={
+            "projectId": st.sampled_from([ID, f"proj_{ID}", None]) | st.uuids().map(str),
+            "projectLayerId": st.uuids().map(str) | st.none(),
+            "sourcePlatformPostId": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+            | st.sampled_from(["x" * 128, "x" * 129])
+            | st.none(),
+            "mode": st.sampled_from(["fork", "reimagine", "copy", None, 1]),
+            "variations": st.integers(-1, 12) | st.sampled_from([None, 3.5, "3", True]),
+            "overrides": st.none()
+            | st.just([])
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "caption": st.sampled_from([None, "", "x" * 2_200, "x" * 2_201, 1]),
+                    "cta": st.sampled_from([None, "é" * 120, "é" * 121]),
+                    "voiceOverScript": st.sampled_from([None, "x" * 5_000, "x" * 5_001]),
+                    "hook": st.just("x"),
+                },
+            ),
+            "unknown": st.just(1),
+        },
+    )
+)
+def test_the_documented_body_is_what_the_rules_take(body: dict[str, Any]) -> None:
+    try:
+        request_from_body(OrgId(uuid.UUID(int=1)), f"cnt_{ID}", body)
+        taken = True
+    except RequestInvalid as error:
+        # The document says nothing of the forms of ids, which are texts to it.
+        taken = {problem.field for problem in error.problems} == {"projectId"} and isinstance(
+            body.get("projectId"), str
+        )
+    try:
+        CloneFromPostBody.model_validate(body, strict=True)
+        documented = True
+    except ValidationError:
+        documented = False
+    assert taken == documented
+
+
+def test_asyncapi_names_every_topic_and_record(stranger: httpx.Client) -> None:
+    served = stranger.get("/asyncapi.json").json()
+    assert served["asyncapi"].startswith("3.")
+    assert {channel["address"] for channel in served["channels"].values()} == {topic.name for topic in ALL_TOPICS}
+    assert set(served["components"]["messages"]) == set(EVENT_NAMES)
+
+
+def test_the_page_for_people_has_every_call_and_needs_nothing_from_elsewhere(stranger: httpx.Client) -> None:
+    page = stranger.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert all(path in page.text for path in document()["paths"])
+    assert all(topic.name in page.text for topic in ALL_TOPICS)
+    assert not re.search(r"<script|https?://|@import|src=", page.text)
+
+
+def validate(spec: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    """Hold a value against a schema of the document."""
+    whole = json.loads(json.dumps({**schema, "components": spec["components"]}))
+    jsonschema.Draft202012Validator(whole).validate(value)
