@@ -38,7 +38,6 @@ class Settings(BaseSettings):
         default_factory=lambda: kafka_client_settings(os.environ),
         description="librdkafka settings, from every KAFKA_* variable",
     )
-    schema_registry_url: str | None = Field(default=None, validation_alias="SCHEMA_REGISTRY_URL")
     topic_prefix: str = ""
     """Put before every topic, group and transactional id: several systems on one cluster, or a test of its own."""
     instance: str | None = None

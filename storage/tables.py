@@ -1,7 +1,7 @@
 """Every table, with the constraints that make wrong states impossible.
 
 The comments on a state column are the state machine: who may write which transition. Migrations create what stands
-here, and a test holds the two together. Lock order everywhere: `jobs` (sorted by id), then `wallets` (sorted by id).
+here. Lock order everywhere: `jobs` (sorted by id), then `wallets` (sorted by id).
 """
 
 from typing import Final
