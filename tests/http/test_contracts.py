@@ -150,9 +150,8 @@ def test_the_documented_body_is_what_the_rules_take(body: dict[str, Any]) -> Non
         taken = True
     except RequestInvalid as error:
         # The document says nothing of the forms of ids, which are texts to it.
-        taken = {problem.field for problem in error.problems} == {"projectId"} and isinstance(
-            body.get("projectId"), str
-        )
+        only_the_form = {problem.field for problem in error.problems} == {"projectId"}
+        taken = only_the_form and isinstance(body.get("projectId"), str)
     try:
         CloneFromPostBody.model_validate(body, strict=True)
         documented = True
