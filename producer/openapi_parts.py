@@ -150,7 +150,7 @@ def _answer(status: int, body: type[BaseModel] | str | None, text: str, limited:
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
     }
     if isinstance(body, str):
-        answer["content"] = {body: {"schema": {"type": "object" if body == "application/json" else "string"}}}
+        answer["content"] = {body: {"schema": {"type": "string"}}}
     elif body is not None:
         answer["content"] = json_of(body)
     return answer
