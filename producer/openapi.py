@@ -7,9 +7,9 @@ from pydantic.json_schema import models_json_schema
 
 from producer.openapi_parts import (
     header_parameter,
+    id_parameter,
     json_of,
     keyed,
-    path_parameter,
     query_parameter,
     response_headers,
     unkeyed,
@@ -37,10 +37,9 @@ _MODELS: Final[tuple[type[BaseModel], ...]] = (
     http.Readiness,
 )
 
-_ID_FORMS: Final = "the bare UUID, or its prefix and 26 Crockford base32 characters or the UUID"
-_JOB: Final = path_parameter("jobId", f"The job: {_ID_FORMS}.")
-_CONTAINER: Final = path_parameter("containerId", f"The container: {_ID_FORMS}.")
-_PROJECT: Final = path_parameter("projectId", f"The project: {_ID_FORMS}.")
+_JOB: Final = id_parameter("jobId", "job")
+_CONTAINER: Final = id_parameter("containerId", "cnt")
+_PROJECT: Final = id_parameter("projectId", "proj")
 _PAGE: Final = (
     query_parameter("cursor", {"type": "string"}, "The nextCursor of the page before."),
     query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 25}, "Items on a page."),

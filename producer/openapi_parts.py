@@ -8,11 +8,13 @@ from pydantic import BaseModel
 from producer.ratelimit import EndpointClass
 from schemas import http
 from schemas.errors import ErrorCode
+from schemas.ids import Prefix
 
 Answers = Mapping[int, tuple[type[BaseModel] | str | None, str]]
 """By status: the model, or a media type, or None without a body; and what the answer means."""
 
-_REQUEST_ID: Final = "req_01HXZ9G7KMV2QX8Y1S5RJW3B7T"
+_ULID: Final = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
+_REQUEST_ID: Final = f"req_{_ULID}"
 
 _ERRORS: Final[Mapping[int, tuple[str, tuple[ErrorCode, ...]]]] = {
     400: ("Malformed JSON, or bytes that are no UTF-8.", (ErrorCode.VALIDATION_FAILED,)),
@@ -97,10 +99,14 @@ def json_of(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
-def path_parameter(name: str, description: str) -> dict[str, Any]:
-    """A parameter in the path."""
-    schema = {"type": "string", "minLength": 1}
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+def id_parameter(name: str, prefix: Prefix) -> dict[str, Any]:
+    """An id in the path, in any of its forms and in either case."""
+    forms = f"the bare UUID, `{prefix}_` and 26 Crockford base32 characters, or `{prefix}_` and the UUID"
+    start = "".join(f"[{letter}{letter.upper()}]" for letter in prefix) + "_"
+    digits, ulid = "[0-9a-fA-F]", "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
+    plain = f"{digits}{{8}}-{digits}{{4}}-{digits}{{4}}-{digits}{{4}}-{digits}{{12}}"
+    schema = {"type": "string", "pattern": f"^(({start})?{plain}|{start}{ulid})$", "examples": [f"{prefix}_{_ULID}"]}
+    return {"name": name, "in": "path", "required": True, "description": f"Any of {forms}.", "schema": schema}
 
 
 def query_parameter(name: str, schema: dict[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
@@ -150,7 +156,7 @@ def _answer(status: int, body: type[BaseModel] | str | None, text: str, limited:
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
     }
     if isinstance(body, str):
-        answer["content"] = {body: {"schema": {"type": "string"}}}
+        answer["content"] = {body: {"schema": {"type": "object" if body == "application/json" else "string"}}}
     elif body is not None:
         answer["content"] = json_of(body)
     return answer

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from producer.openapi import document
 from schemas.events import EVENT_NAMES
 from schemas.http import CloneFromPostBody
-from schemas.ids import OrgId
+from schemas.ids import InvalidId, OrgId, parse_id
 from schemas.request_rules import RequestInvalid, request_from_body
 from schemas.topics import ALL_TOPICS
 from tests.e2e.pipeline import Tenant
@@ -36,6 +36,20 @@ def test_the_document_is_openapi_3_1(stranger: httpx.Client) -> None:
     served = stranger.get("/openapi.json").json()
     assert served == document()
     OpenAPIV31SpecValidator(served).validate()
+
+
+@pytest.mark.parametrize("form", ["{0}", "{1}_{0}", "{1}_{2}", "{2}", "x_{0}", "{1}_{0}0", "{1}-{2}", "{1}_{2}0", ""])
+def test_the_documented_form_of_an_id_is_the_one_that_is_taken(form: str) -> None:
+    plain = uuid.UUID(int=2**120 + 7)
+    forms = [form.format(plain, "job", ID), form.format(plain, "JOB", ID.lower())]
+    pattern = document()["paths"]["/v1/jobs/{jobId}"]["get"]["parameters"][0]["schema"]["pattern"]
+    for text in forms:
+        try:
+            parse_id("job", text)
+            taken = True
+        except InvalidId:
+            taken = False
+        assert taken == bool(re.search(pattern, text)), text
 
 
 def test_operation_ids_are_unique() -> None:
