@@ -21,6 +21,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 from runtime import metrics
 from runtime.backoff import full_jitter
 from runtime.errors import Fatal, Retryable
+from runtime.failpoint import failpoint
 from runtime.kafka import new_consumer
 from runtime.record import Batch, TopicPartition
 from runtime.settings import Settings
@@ -87,6 +88,7 @@ class BatchLoop:
             while not self._stopping.is_set():
                 batch = self._read()
                 if (batch.records or batch.ends) and self._handle(batch):
+                    failpoint("loop.handled")
                     self._commit(batch)
         finally:
             self._close()
@@ -170,6 +172,7 @@ class BatchLoop:
         try:
             # Asynchronous: a commit that is lost costs one batch handled twice. The last one is waited for in close.
             self._consumer.commit(offsets=offsets, asynchronous=True)
+            failpoint("loop.offsets_sent")
         except KafkaException as error:
             self._on_commit_error(error.args[0])
 

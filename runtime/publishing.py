@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.errors import BrokerUnavailable
+from runtime.failpoint import failpoint
 from runtime.kafka import new_producer
 from runtime.settings import Settings
 
@@ -62,6 +63,7 @@ class Publisher:
         try:
             for record in records:
                 self._produce(record)
+            failpoint("publish.queued")
             left = self._producer.flush(self._flush_seconds)
         except KafkaException as error:
             self._replace()

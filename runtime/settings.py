@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.failpoint import triggers
 
 _KAFKA_PREFIX: Final = "KAFKA_"
 
@@ -57,6 +59,14 @@ class Settings(BaseSettings):
     """Off: requests are counted and never refused, for benchmarks."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    failpoints: str = ""
+    """Where this process is to die or to freeze (runtime.failpoint): for tests, never set elsewhere."""
+
+    @field_validator("failpoints")
+    @classmethod
+    def _known_failpoints(cls, text: str) -> str:
+        triggers(text)
+        return text
 
     @property
     def bootstrap_servers(self) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from runtime.errors import BrokerUnavailable, Fatal
+from runtime.failpoint import failpoint
 from runtime.kafka import new_consumer, new_producer
 from runtime.publishing import Outgoing
 from runtime.settings import Settings
@@ -49,6 +50,7 @@ class TransactionalPublisher:
                     -1 if record.partition is None else record.partition,
                     headers=list(record.headers),
                 )
+            failpoint("relay.end_transaction")
             started = time.monotonic()
             self._producer.commit_transaction(_COMMIT_SECONDS)
         except (KafkaException, BufferError) as error:

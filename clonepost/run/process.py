@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from runtime import log, metrics
+from runtime import failpoint, log, metrics
 from runtime.backoff import full_jitter
 from runtime.errors import ClonepostError, Fatal, Retryable
 from runtime.settings import Settings
@@ -52,6 +52,7 @@ def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
     """Set up one role process; yields the event that SIGTERM and SIGINT set. A Fatal ends it with its own exit code."""
     log.configure(settings, role=role)
     metrics.serve(settings.metrics_port)
+    failpoint.arm(settings.failpoints)
     stopping = threading.Event()
 
     def stop(_number: int, _frame: object) -> None:

@@ -12,6 +12,7 @@ from consumers.dedup.outputs import outputs
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.errors import ConstraintViolated, Poison
+from runtime.failpoint import failpoint
 from runtime.publishing import Outgoing, Publishing
 from runtime.record import Batch
 from schemas.ids import parse_uuid
@@ -69,6 +70,8 @@ class DedupHandler:
                     # Encoded before the commit: after it only the broker can fail, and that is retried.
                     records = outputs(questions, verdicts, state, self._topic_prefix)
                     admission.write(connection, state, writes, next_offsets)
+                    failpoint("dedup.written")
+                failpoint("dedup.committed")
                 return verdicts, records
             except (ConstraintViolated, IdempotencyKeyTaken) as error:
                 # Another process was faster, for example across a failover: read again, decide again.

@@ -15,6 +15,7 @@ from consumers.generation.workers import Outcomes
 from runtime import metrics
 from runtime.backoff import full_jitter
 from runtime.errors import Retryable
+from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
 from storage import variations
 from storage.connection import Connection, Database
@@ -85,6 +86,8 @@ class Committer:
             tries += 1
             with self._database.transaction() as connection:
                 written = _write(connection, outcomes)
+                failpoint("results.written")
+            failpoint("results.committed")
             taken = written
 
         self._insist(commit)
@@ -99,6 +102,7 @@ class Committer:
             news += [_look_again(job) for job in _by_job(list(tasks.values())) if job.job_id not in told]
         records = wakeups(news, self._topic_prefix)
         self._insist(lambda: self._publisher.publish(records))
+        failpoint("results.published")
         self._slots_freed()
         _report(outcomes, taken)
 

@@ -12,6 +12,7 @@ from consumers.generation.wakeups import wakeups
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.errors import Poison
+from runtime.failpoint import failpoint
 from runtime.publishing import Outgoing, Publishing
 from runtime.record import Batch, Record, header, raw_bytes
 from runtime.trace import valid_traceparent
@@ -88,8 +89,11 @@ class FanOutHandler:
                 if read.canceled:
                     variations.cancel(connection, list(read.canceled))
                 tasks = self._tasks(connection, leases, read)
+                failpoint("fanout.written")
+            failpoint("fanout.committed")
             # After the commit: work on a row that was rolled back would be for nothing.
             pool.submit(tasks)
+        failpoint("fanout.submitted")
         return len(leases), pending
 
     def _tasks(self, connection: Connection, leases: list[Lease], read: "_Read") -> list[Task]:

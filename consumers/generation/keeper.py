@@ -15,6 +15,7 @@ from consumers.generation.tasks import Held, Task
 from consumers.generation.wakeups import wakeups
 from runtime.backoff import full_jitter
 from runtime.errors import Retryable
+from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
 from storage import variations
 from storage.connection import Database
@@ -66,6 +67,8 @@ class Renewer:
             return
         with self._database.transaction() as connection:
             kept = variations.renew(connection, leases, lease_seconds=self._lease_seconds)
+            failpoint("renew.written")
+        failpoint("renew.committed")
         # What was committed meanwhile is no longer held, and so is not lost.
         lost = self._held.drop(lease for lease in leases if lease not in kept)
         if lost:
@@ -139,6 +142,7 @@ class Claimer:
             return
         with self._database.transaction() as connection:
             variations.mark_steps(connection, [(task.lease, step) for task, step in steps])
+        failpoint("steps.committed")
         jobs = {task.lease.job_id: task for task, _ in steps}
         news = [Ended(job_id, task.container_id, task.traceparent, ()) for job_id, task in jobs.items()]
         self._publisher.publish(wakeups(news, self._topic_prefix))

@@ -22,6 +22,7 @@ from consumers.generation.threads import OnDeath, watched_thread
 from consumers.generation.turns import last_served
 from consumers.generation.workers import Outcomes, Workers
 from runtime.errors import Retryable
+from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
 from storage import material, variations
 from storage.connection import Connection, Database
@@ -163,12 +164,15 @@ class Pool:
                         after=after,
                     )
                     tasks = self.load(connection, [lease for lease, _ in claimed]) if claimed else []
+                    if claimed:
+                        failpoint("claim.written")
             except Retryable:
                 self._pending_expected = True
                 raise
             if not claimed:
                 return None
             self._pending_expected = True
+            failpoint("claim.committed")
             self.submit(tasks)
             return last_served(after, [org_id for _, org_id in claimed])
 

@@ -18,6 +18,7 @@ from consumers.generation.threads import OnDeath, watched_thread
 from consumers.generation.wakeups import wakeups
 from runtime import metrics
 from runtime.errors import Retryable
+from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
 from storage import sweeping, variations
 from storage.connection import Connection, Database
@@ -88,6 +89,8 @@ class Sweeper:
             )
             repairs = diagnose(jobs)
             added, late = self._repair(connection, repairs)
+            failpoint("sweep.written")
+        failpoint("sweep.committed")
         self._walked = _next_place(jobs)
         if requeued or added:
             self._expect_pending()
@@ -95,6 +98,7 @@ class Sweeper:
         unheard = self._unheard(repairs.announce)
         news = [*lost, *late, *map(_look_again, repairs.cancel), *map(_look_again, unheard)]
         self._publisher.publish(wakeups(news, self._topic_prefix))
+        failpoint("sweep.published")
         self._announced_at.update(dict.fromkeys(_ids(unheard), time.monotonic()))
         self._report(
             lease_lost=requeued,

@@ -12,6 +12,7 @@ from consumers.generation.generators import Generator
 from consumers.generation.results import Outcome, attempt
 from consumers.generation.tasks import Task
 from consumers.generation.threads import OnDeath, watched_thread
+from runtime.failpoint import failpoint
 
 _log = structlog.get_logger(__name__)
 
@@ -104,7 +105,9 @@ class Workers:
         for place, task in enumerate(tasks):
             if not self._begin(task):
                 continue
+            failpoint("work.begun")
             outcome = attempt(self._generator, task)
+            failpoint("work.made")
             if self._end(task):
                 self._inbox.put(tasks[place + 1 :])
                 self._outcomes.put(done)

@@ -11,6 +11,7 @@ from consumers.projector.transitions import transition
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.errors import Poison
+from runtime.failpoint import failpoint
 from runtime.partitioner import partition_of
 from runtime.publishing import Outgoing, Publishing
 from runtime.record import Batch, Record, raw_bytes
@@ -83,6 +84,8 @@ class ProjectHandler:
                     events.append(self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)[0])
                     outcomes["repeated"] += 1
             projection.write(connection, changes, settlements, completions)
+            failpoint("project.written")
+        failpoint("project.committed")
         return events, +outcomes
 
     def _end(

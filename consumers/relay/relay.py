@@ -9,6 +9,7 @@ import structlog
 from consumers.relay.protocol import Step, Trust, trust_after_publish
 from runtime import metrics
 from runtime.errors import BrokerUnavailable, Fatal, Retryable
+from runtime.failpoint import failpoint
 from runtime.publishing import Outgoing
 from runtime.transactions import Logged
 from schemas import headers
@@ -58,16 +59,13 @@ class Relay:
         *,
         topic: str,
         topic_id: uuid.UUID,
-        reached: Callable[[Step], None] = lambda _step: None,
     ) -> None:
-        """`reached` is told of every step before it begins: for tests that make it the last one."""
         self._database = database
         self._new_publisher = new_publisher
         self._reader = reader
         self._end_offsets = end_offsets
         self._topic = topic
         self._topic_id = topic_id
-        self._reached = reached
         self._leader_id = uuid.uuid4()
         self._trust = Trust.UNFENCED
         self._publisher: FencedPublishing | None = None
@@ -79,7 +77,7 @@ class Relay:
         """
         try:
             with self._database.transaction() as connection:
-                self._reached(Step.LEAD)
+                _reached(Step.LEAD)
                 checkpoints = outbox.lead(connection, self._topic_id, self._leader_id)
                 if checkpoints is None:
                     self._distrust()
@@ -88,7 +86,7 @@ class Relay:
                     marked = self._fence_and_scan(connection, checkpoints)
                 else:
                     marked = self._publish(connection, checkpoints)
-                self._reached(Step.COMMIT)
+                _reached(Step.COMMIT)
         except Retryable:
             self._distrust()
             raise
@@ -98,9 +96,9 @@ class Relay:
         return marked
 
     def _fence_and_scan(self, connection: Connection, checkpoints: dict[int, int]) -> int:
-        self._reached(Step.FENCE)
+        _reached(Step.FENCE)
         self._publisher = self._new_publisher()
-        self._reached(Step.SCAN)
+        _reached(Step.SCAN)
         marked = self._read_back(connection, checkpoints)
         self._trust = Trust.FENCED
         _log.info("relay_leads", found_published=marked)
@@ -108,15 +106,15 @@ class Relay:
         return marked
 
     def _publish(self, connection: Connection, checkpoints: dict[int, int]) -> int:
-        self._reached(Step.SELECT)
+        _reached(Step.SELECT)
         rows = outbox.pending(connection, BATCH_EVENTS)
         if not rows or self._publisher is None:
             return 0
-        self._reached(Step.PUBLISH)
+        _reached(Step.PUBLISH)
         commit_seconds = self._publisher.publish([self._record(row) for row in rows])
         if trust_after_publish(commit_seconds) is not Trust.FENCED:
             raise BrokerUnavailable(f"kafka: a commit took {commit_seconds:.1f} s and is not trusted")
-        self._reached(Step.READ_BACK)
+        _reached(Step.READ_BACK)
         marked = self._read_back(connection, checkpoints)
         if marked < len(rows):
             # Not all of it is in the log: what the client said cannot be trusted, and neither can what it says next.
@@ -133,7 +131,7 @@ class Relay:
                 raise self._foreign([f"offset {item.partition}/{item.offset}"])
             else:
                 events.append((item.event_id, item.offset))
-        self._reached(Step.MARK)
+        _reached(Step.MARK)
         marked, unknown = outbox.mark_published(connection, events)
         if unknown:
             raise self._foreign(str(event_id) for event_id in unknown)
@@ -161,6 +159,11 @@ class Relay:
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
+
+
+def _reached(step: Step) -> None:
+    """The step begins."""
+    failpoint(f"relay.{step.value}")
 
 
 def completion_topic(topic_prefix: str) -> str:

@@ -6,6 +6,7 @@ from producer.errors import unavailable
 from producer.ingest.verdicts import NotAcknowledged, Outcome, Verdicts
 from runtime.async_producer import Delivered
 from runtime.errors import BrokerUnavailable
+from runtime.failpoint import failpoint
 from runtime.publishing import Outgoing
 from schemas.events import CloneReply
 
@@ -33,7 +34,9 @@ class Sender:
         future = self._verdicts.expect(request_id)
         try:
             self._producer.send(record, lambda reason: self._verdicts.delivered(request_id, reason))
+            failpoint("ingest.queued")
             outcome: Outcome = await future
+            failpoint("ingest.answered")
         except BrokerUnavailable as error:
             raise unavailable("The request was not taken — repeat it; repeating is safe.") from error
         finally:

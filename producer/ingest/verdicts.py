@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import structlog
 
+from runtime.failpoint import failpoint
 from schemas import codec
 from schemas.events import CloneReply
 from schemas.topics import REPLIES
@@ -52,6 +53,7 @@ class Verdicts:
 
     def delivered(self, request_id: str, reason: str | None) -> None:
         """The broker acknowledged the request (None), or did not: from now on the wait for the verdict is bounded."""
+        failpoint("ingest.acknowledged")
         future = self._waiting.get(request_id)
         if future is None or future.done():
             return
