@@ -17,6 +17,7 @@ _COMMANDS = {
     "reference": ("clonepost.commands.reference", "app"),
     "keys": ("clonepost.commands.keys", "app"),
     "credits": ("clonepost.commands.credits", "app"),
+    "dlq": ("clonepost.commands.dlq", "app"),
     "lag": ("clonepost.commands.lag", "lag"),
     "doctor": ("clonepost.commands.doctor", "doctor"),
 }

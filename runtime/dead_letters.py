@@ -37,10 +37,13 @@ def dead_letter(record: Record, error: Poison, *, stage: str, dead_letters_topic
         names.DEAD_LETTER_OFFSET: str(offset),
         names.DEAD_LETTER_TIME: str(time.time_ns() // 1_000_000),
     }
-    kept = [(name, value) for name, value in header_pairs(record) if name not in ours and value is not None]
+    pairs = header_pairs(record)
+    own_ids = [value for name, value in pairs if name == names.CE_ID and value is not None]
+    own_id = [(names.DEAD_LETTER_CE_ID, value) for value in own_ids[-1:]]
+    kept = [(name, value) for name, value in pairs if name not in ours and value is not None]
     return Outgoing(
         topic=dead_letters_topic,
         key=raw_bytes(record.key()),
         value=raw_bytes(record.value()),
-        headers=[*((name, value.encode()) for name, value in ours.items()), *kept],
+        headers=[*((name, value.encode()) for name, value in ours.items()), *own_id, *kept],
     )

@@ -1,6 +1,6 @@
 """Read a topic as a person would: from now or from its beginning, outside any group."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, TopicPartition
@@ -14,12 +14,21 @@ _POLL_SECONDS: Final = 0.25
 
 def tail(settings: Settings, topic: str, *, partitions: int, from_beginning: bool, until_end: bool) -> Iterator[Record]:
     """Yield committed records of all partitions as they come; end at the current ends where `until_end`."""
-    consumer: Consumer = new_consumer(settings, group="tail")
     start = OFFSET_BEGINNING if from_beginning else OFFSET_END
-    consumer.assign([TopicPartition(topic, number, start) for number in range(partitions)])
+    yield from _read(settings, topic, dict.fromkeys(range(partitions), start), until_end=until_end)
+
+
+def read_from(settings: Settings, topic: str, start_offsets: Mapping[int, int]) -> Iterator[Record]:
+    """Yield the committed records of these partitions from these offsets up to the ends as they are when reached."""
+    yield from _read(settings, topic, start_offsets, until_end=True)
+
+
+def _read(settings: Settings, topic: str, start_offsets: Mapping[int, int], *, until_end: bool) -> Iterator[Record]:
+    consumer: Consumer = new_consumer(settings, group="tail")
+    consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in start_offsets.items()])
     ended: set[int] = set()
     try:
-        while not (until_end and len(ended) == partitions):
+        while not (until_end and len(ended) == len(start_offsets)):
             message = consumer.poll(_POLL_SECONDS)
             if message is None:
                 continue

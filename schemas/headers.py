@@ -18,6 +18,8 @@ REPLY_TO: Final = "reply_to"
 CE_TYPE_PREFIX: Final = "clonepost.events."
 SOURCE: Final = "clonepost"
 
+# What headers of ours on a dead letter begin with; the others are the record's own.
+DEAD_LETTER_PREFIX: Final = "dlq_"
 DEAD_LETTER_REASON: Final = "dlq_reason"
 DEAD_LETTER_DETAIL: Final = "dlq_detail"
 DEAD_LETTER_STAGE: Final = "dlq_stage"
@@ -25,7 +27,10 @@ DEAD_LETTER_TOPIC: Final = "dlq_topic"
 DEAD_LETTER_PARTITION: Final = "dlq_partition"
 DEAD_LETTER_OFFSET: Final = "dlq_offset"
 DEAD_LETTER_TIME: Final = "dlq_time_ms"
-DEAD_LETTER_ATTEMPTS: Final = "dlq_attempts"
+# The record's own ce_id; the dead letter's is a function of the record's place.
+DEAD_LETTER_CE_ID: Final = "dlq_ce_id"
+# On a record that an operator sent again: `<letter id>/<attempt>`.
+REDRIVE: Final = "dlq_redrive"
 
 
 def rfc3339(at_ms: int) -> str:

@@ -383,3 +383,29 @@ relay_checkpoints = Table(
     PrimaryKeyConstraint("topic_id", "partition"),
     postgresql_with={"fillfactor": "50"},
 )
+
+# --- Dead letters: written by operators' commands -------------------------------------------------------------------
+
+dead_letter_actions = Table(
+    "dead_letter_actions",
+    metadata,
+    # The audit log of `clonepost dlq`: an intent is committed before its effect. The letters are records of
+    # clone.dead-letters and expire there; what was done about them stays.
+    Column("letter_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text),
+    Column("began_at", _TIME, nullable=False, server_default=_NOW),
+    Column("topic", Text),
+    Column("partition", Integer),
+    Column("from_offset", BigInteger),
+    # Where a redrive was read back from the log; null while it is in doubt.
+    Column("record_offset", BigInteger),
+    PrimaryKeyConstraint("letter_id", "attempt"),
+    CheckConstraint("kind IN ('redrive', 'discard')", name="kind"),
+    CheckConstraint(
+        "(kind = 'redrive') = (topic IS NOT NULL AND partition IS NOT NULL AND from_offset IS NOT NULL)", name="place"
+    ),
+    CheckConstraint("kind = 'redrive' OR record_offset IS NULL", name="record_offset"),
+)
