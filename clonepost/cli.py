@@ -20,6 +20,7 @@ _COMMANDS = {
     "dlq": ("clonepost.commands.dlq", "app"),
     "lag": ("clonepost.commands.lag", "lag"),
     "doctor": ("clonepost.commands.doctor", "doctor"),
+    "bench": ("clonepost.commands.bench", "app"),
 }
 
 
