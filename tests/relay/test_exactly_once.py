@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from consumers.relay.protocol import Trust, steps
 from consumers.relay.relay import TRANSACTIONAL_ID, Relay, completion_topic
 from runtime import failpoint
 from runtime.errors import BrokerUnavailable, DatabaseUnavailable, Fatal
@@ -154,6 +155,22 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(world: World, step: str, 
     drain(heir)
     assert world.log() == Counter(dict.fromkeys(expected, 1))
     assert world.unpublished() == 0
+
+
+def test_a_round_takes_the_steps_that_are_model_checked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[str] = []
+    monkeypatch.setattr("consumers.relay.relay.failpoint", passed.append)
+
+    def protocol(trust: Trust) -> list[str]:
+        return [f"relay.{step.value}" for step in steps(trust)]
+
+    relay = world.relay()
+    world.complete(3)
+    relay.round()
+    assert passed == protocol(Trust.UNFENCED)
+    passed.clear()
+    assert relay.round() == 3
+    assert passed == protocol(Trust.FENCED)
 
 
 def test_a_zombie_is_fenced_by_its_heir(world: World) -> None:
