@@ -5,17 +5,43 @@ The dead letter's `ce_id` is a function of the record's place, so a letter that 
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from runtime import metrics
 from runtime.errors import Poison
+from runtime.poison_limit import PoisonLimit
 from runtime.publishing import Outgoing
 from runtime.record import Record, header_pairs, raw_bytes
+from runtime.settings import Settings
 from schemas import headers as names
+from schemas.topics import DEAD_LETTERS
 
 # Never change: readers know a dead letter by ids made from it.
 _NAMESPACE: Final = uuid.UUID("6f0f5f0a-5a0e-5d43-9c39-0b9f0b8b7c55")
 _DETAIL_CHARACTERS: Final = 500
+
+
+class DeadLetters:
+    """Where one stage's poison goes. A batch has two calls: `letters` before it is published, `published` after it."""
+
+    def __init__(self, settings: Settings, *, stage: str) -> None:
+        self._stage = stage
+        self._topic = settings.topic_prefix + DEAD_LETTERS.name
+        self._limit = PoisonLimit(stage, count=settings.poison_limit_count, share=settings.poison_limit_share)
+
+    def letters(self, poison: Sequence[tuple[Record, Poison]], *, of_records: int) -> list[Outgoing]:
+        """A dead letter for each. Raises Fatal, before anything of the batch has an effect, when it is too much."""
+        self._limit.check(len(poison), of_records)
+        return [
+            dead_letter(record, error, stage=self._stage, dead_letters_topic=self._topic) for record, error in poison
+        ]
+
+    def published(self, poison: Sequence[tuple[Record, Poison]], *, of_records: int) -> None:
+        """The batch is published to its end."""
+        self._limit.passed(len(poison), of_records)
+        for _, error in poison:
+            metrics.DEAD_LETTERS.labels(self._stage, error.reason).inc()
 
 
 def dead_letter_id(topic: str, partition: int, offset: int) -> uuid.UUID:
@@ -26,7 +52,6 @@ def dead_letter_id(topic: str, partition: int, offset: int) -> uuid.UUID:
 def dead_letter(record: Record, error: Poison, *, stage: str, dead_letters_topic: str) -> Outgoing:
     """The record to publish on the dead-letter topic. The original headers are kept behind ours."""
     topic, partition, offset = record.topic() or "", record.partition() or 0, record.offset() or 0
-    metrics.DEAD_LETTERS.labels(stage, error.reason).inc()
     ours = {
         names.CE_ID: str(dead_letter_id(topic, partition, offset)),
         names.DEAD_LETTER_REASON: error.reason,

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     """Variations that one generate process works on at the same time."""
     lease_seconds: float = Field(default=30.0, gt=0)
     sweep_seconds: float = Field(default=2.0, gt=0)
+    poison_limit_count: int = Field(default=1_000, ge=1)
+    poison_limit_share: float = Field(default=0.5, gt=0, le=1)
+    """A stage halts when so many of its last 10,000 records, and such a share of them, are poison."""
     rate_limits: bool = True
     """Off: requests are counted and never refused, for benchmarks."""
     log_format: Literal["auto", "console", "json"] = "auto"

@@ -3,6 +3,7 @@
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.dedup.consumer import STAGE, DedupHandler
 from runtime.batch_loop import BatchLoop
+from runtime.dead_letters import DeadLetters
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
 from schemas.topics import REQUESTS
@@ -17,7 +18,9 @@ def main() -> None:
         topic = settings.topic_prefix + REQUESTS.name
         admin = KafkaAdmin(settings)
         topic_id = patiently(stopping, lambda: admin.topic(topic)).topic_id
-        handler = DedupHandler(database, Publisher(settings), topic_id=topic_id, topic_prefix=settings.topic_prefix)
+        dead_letters = DeadLetters(settings, stage=STAGE)
+        prefix = settings.topic_prefix
+        handler = DedupHandler(database, Publisher(settings), dead_letters, topic_id=topic_id, topic_prefix=prefix)
         loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
         stop_when(stopping, loop.stop)
         loop.run()

@@ -14,6 +14,7 @@ from consumers.generation.scripted import ScriptedGenerator
 from consumers.generation.sweeper import Sweeper
 from consumers.generation.threads import OnDeath
 from runtime.batch_loop import BatchLoop
+from runtime.dead_letters import DeadLetters
 from runtime.errors import Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
@@ -66,7 +67,9 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
         on_death=on_death,
     )
     database = Database(url, application_name="clonepost-fanout")
-    handler = FanOutHandler(database, fan_out_publisher, pool, topic_prefix=settings.topic_prefix)
+    dead_letters = DeadLetters(settings, stage=STAGE)
+    prefix = settings.topic_prefix
+    handler = FanOutHandler(database, fan_out_publisher, dead_letters, pool, topic_prefix=prefix)
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + ADMISSIONS.name])
     pool.start()
     sweeper.start()

@@ -3,6 +3,7 @@
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.projector.consumer import STAGE, ProjectHandler
 from runtime.batch_loop import BatchLoop
+from runtime.dead_letters import DeadLetters
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
 from schemas.topics import JOBS_COMPLETED, VARIATION_RESULTS
@@ -19,6 +20,7 @@ def main() -> None:
         handler = ProjectHandler(
             database,
             Publisher(settings),
+            DeadLetters(settings, stage=STAGE),
             completion_partitions=completions.partitions,
             topic_prefix=settings.topic_prefix,
         )

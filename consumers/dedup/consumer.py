@@ -10,13 +10,12 @@ from consumers.dedup.decide import Refused, Verdict, decide
 from consumers.dedup.intake import CloneQuestion, Question, read_record
 from consumers.dedup.outputs import outputs
 from runtime import metrics
-from runtime.dead_letters import dead_letter
+from runtime.dead_letters import DeadLetters
 from runtime.errors import ConstraintViolated, Poison
 from runtime.failpoint import failpoint
 from runtime.publishing import Outgoing, Publishing
-from runtime.record import Batch
+from runtime.record import Batch, Record
 from schemas.ids import parse_uuid
-from schemas.topics import DEAD_LETTERS
 from storage import admission
 from storage.admission import IdempotencyKeyTaken, Lookups
 from storage.connection import Database
@@ -30,9 +29,18 @@ _RACES_PER_BATCH: Final = 5
 class DedupHandler:
     """Judges clone.requests. Idempotent: a record that was judged before gets the same outputs again."""
 
-    def __init__(self, database: Database, publisher: Publishing, *, topic_id: uuid.UUID, topic_prefix: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publishing,
+        dead_letters: DeadLetters,
+        *,
+        topic_id: uuid.UUID,
+        topic_prefix: str,
+    ) -> None:
         self._database = database
         self._publisher = publisher
+        self._dead_letters = dead_letters
         self._topic_id = topic_id
         self._topic_prefix = topic_prefix
         self._progress: dict[int, int] = {}
@@ -40,22 +48,22 @@ class DedupHandler:
     def handle(self, batch: Batch) -> None:
         """Decide, commit, publish. Raises DatabaseUnavailable or BrokerUnavailable to be called again."""
         questions: list[Question] = []
-        records: list[Outgoing] = []
+        poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             try:
                 questions.append(read_record(record))
             except Poison as error:
-                records.append(
-                    dead_letter(record, error, stage=STAGE, dead_letters_topic=self._topic_prefix + DEAD_LETTERS.name)
-                )
+                poison.append((record, error))
         next_offsets = self._next_offsets(batch)
-        if not questions and not next_offsets and not records:
+        if not questions and not next_offsets and not poison:
             return
+        letters = self._dead_letters.letters(poison, of_records=len(batch.records))
         verdicts, admitted = self._commit(questions, next_offsets)
-        self._publisher.publish(admitted + records)
+        self._publisher.publish(admitted + letters)
         self._progress.update(next_offsets)
+        self._dead_letters.published(poison, of_records=len(batch.records))
         if batch.records:
-            self._report(verdicts, len(records))
+            self._report(verdicts, len(poison))
 
     def _commit(self, questions: list[Question], next_offsets: dict[int, int]) -> tuple[list[Verdict], list[Outgoing]]:
         lookups = _lookups(questions)

@@ -10,16 +10,16 @@ from consumers.generation.pool import Pool
 from consumers.generation.tasks import Task
 from consumers.generation.wakeups import wakeups
 from runtime import metrics
-from runtime.dead_letters import dead_letter
+from runtime.dead_letters import DeadLetters
 from runtime.errors import Poison
 from runtime.failpoint import failpoint
-from runtime.publishing import Outgoing, Publishing
+from runtime.publishing import Publishing
 from runtime.record import Batch, Record, header, raw_bytes
 from runtime.trace import valid_traceparent
 from schemas import codec
 from schemas.events import CloneAccepted, CloneCanceled
 from schemas.headers import CE_TYPE, CE_TYPE_PREFIX, TRACEPARENT
-from schemas.topics import ADMISSIONS, DEAD_LETTERS
+from schemas.topics import ADMISSIONS
 from storage import variations
 from storage.connection import Connection, Database
 from storage.variations import Ended, Lease
@@ -33,16 +33,19 @@ _SKIPPED: Final = frozenset({"CloneRejected", "CancelRejected"})
 class FanOutHandler:
     """Handles clone.admissions. Idempotent: rows that exist stay as they are."""
 
-    def __init__(self, database: Database, publisher: Publishing, pool: Pool, *, topic_prefix: str) -> None:
+    def __init__(
+        self, database: Database, publisher: Publishing, dead_letters: DeadLetters, pool: Pool, *, topic_prefix: str
+    ) -> None:
         self._database = database
         self._publisher = publisher
+        self._dead_letters = dead_letters
         self._pool = pool
         self._topic_prefix = topic_prefix
 
     def handle(self, batch: Batch) -> None:
         """Make the rows, hand the leased ones to the pool. The slow work happens there, outside the poll loop."""
         read = _Read()
-        records: list[Outgoing] = []
+        poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             value = raw_bytes(record.value())
             # By its fingerprint alone: what others read here costs us no decoding.
@@ -51,14 +54,14 @@ class FanOutHandler:
             try:
                 read.add(record, value)
             except Poison as error:
-                records.append(
-                    dead_letter(record, error, stage=STAGE, dead_letters_topic=self._topic_prefix + DEAD_LETTERS.name)
-                )
+                poison.append((record, error))
+        letters = self._dead_letters.letters(poison, of_records=len(batch.records))
         leased, pending = self._write(read)
         if pending:
             self._pool.expect_pending()
-        self._publisher.publish([*wakeups(list(read.canceled.values()), self._topic_prefix), *records])
-        if read.accepted or read.canceled or records:
+        self._publisher.publish([*wakeups(list(read.canceled.values()), self._topic_prefix), *letters])
+        self._dead_letters.published(poison, of_records=len(batch.records))
+        if read.accepted or read.canceled or poison:
             metrics.OUTCOMES.labels(STAGE, "fanned_out").inc(leased + pending)
             _log.info(
                 "fanned_out",
@@ -66,7 +69,7 @@ class FanOutHandler:
                 leased=leased,
                 pending=pending,
                 canceled=len(read.canceled),
-                poison=len(records),
+                poison=len(poison),
             )
 
     def _write(self, read: "_Read") -> tuple[int, int]:

@@ -9,7 +9,7 @@ import structlog
 from consumers.projector.outputs import job_event, terminal_event
 from consumers.projector.transitions import transition
 from runtime import metrics
-from runtime.dead_letters import dead_letter
+from runtime.dead_letters import DeadLetters
 from runtime.errors import Poison
 from runtime.failpoint import failpoint
 from runtime.partitioner import partition_of
@@ -17,7 +17,7 @@ from runtime.publishing import Outgoing, Publishing
 from runtime.record import Batch, Record, raw_bytes
 from schemas import codec
 from schemas.events import VariationsFinished
-from schemas.topics import DEAD_LETTERS, VARIATION_RESULTS
+from schemas.topics import VARIATION_RESULTS
 from storage import projection
 from storage.connection import Database
 from storage.projection import Facts, JobChange, OutboxRow
@@ -32,36 +32,43 @@ class ProjectHandler:
     """Handles clone.variation-results. A record is only a wake-up: the state is recounted from the rows."""
 
     def __init__(
-        self, database: Database, publisher: Publishing, *, completion_partitions: int, topic_prefix: str
+        self,
+        database: Database,
+        publisher: Publishing,
+        dead_letters: DeadLetters,
+        *,
+        completion_partitions: int,
+        topic_prefix: str,
     ) -> None:
         """`completion_partitions` is the partition count of clone.jobs-completed."""
         self._database = database
         self._publisher = publisher
+        self._dead_letters = dead_letters
         self._completion_partitions = completion_partitions
         self._topic_prefix = topic_prefix
 
     def handle(self, batch: Batch) -> None:
         """Recount, commit, publish. Raises Retryable to be called again."""
         offsets: dict[uuid.UUID, tuple[int, int]] = {}
-        records: list[Outgoing] = []
+        poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             try:
                 job_id = _job_id(record)
             except Poison as error:
-                records.append(
-                    dead_letter(record, error, stage=STAGE, dead_letters_topic=self._topic_prefix + DEAD_LETTERS.name)
-                )
+                poison.append((record, error))
                 continue
             offset = record.offset() or 0
             lowest, highest = offsets.get(job_id, (offset, offset))
             offsets[job_id] = (min(lowest, offset), max(highest, offset))
-        if not offsets and not records:
+        if not offsets and not poison:
             return
+        letters = self._dead_letters.letters(poison, of_records=len(batch.records))
         events, outcomes = self._commit(offsets) if offsets else ([], Counter())
-        self._publisher.publish(events + records)
+        self._publisher.publish(events + letters)
+        self._dead_letters.published(poison, of_records=len(batch.records))
         for outcome, number in outcomes.items():
             metrics.OUTCOMES.labels(STAGE, outcome).inc(number)
-        _log.info("projected", outcomes=dict(outcomes), poison=len(records))
+        _log.info("projected", outcomes=dict(outcomes), poison=len(poison))
 
     def _commit(self, offsets: dict[uuid.UUID, tuple[int, int]]) -> tuple[list[Outgoing], Counter[str]]:
         outcomes: Counter[str] = Counter()

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consumers.dedup.consumer import DedupHandler
+from runtime.dead_letters import DeadLetters
 from runtime.publishing import Outgoing
 from runtime.record import Batch, TopicPartition
+from runtime.settings import Settings
 from schemas import codec
 from schemas.topics import ADMISSIONS, DEAD_LETTERS, REPLIES, REQUESTS, Topic
 from storage.connection import Database
@@ -15,6 +17,11 @@ from tests.dedup.records import Read
 from tests.dedup.world import World
 
 TOPIC_ID: Final = uuid.UUID("0195e0a0-0000-7000-8000-000000000001")
+
+
+def dead_letters() -> DeadLetters:
+    """The stage's dead letters, within a limit of poison of their own."""
+    return DeadLetters(Settings(kafka={}), stage="dedup")
 
 
 class Recorder:
@@ -50,7 +57,7 @@ class Stage:
         return self.handled_by(self.handler(), *records, ends=ends)
 
     def handler(self) -> DedupHandler:
-        return DedupHandler(self.database, self.recorder, topic_id=TOPIC_ID, topic_prefix="")
+        return DedupHandler(self.database, self.recorder, dead_letters(), topic_id=TOPIC_ID, topic_prefix="")
 
     def handled_by(self, handler: DedupHandler, *records: Read, ends: dict[int, int] | None = None) -> "Outputs":
         before = len(self.recorder.records)

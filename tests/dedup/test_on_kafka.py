@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from consumers.dedup.consumer import STAGE, DedupHandler
 from runtime.batch_loop import BatchLoop
+from runtime.dead_letters import DeadLetters
 from runtime.errors import BrokerUnavailable
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Outgoing, Publisher, Publishing
@@ -68,7 +69,9 @@ def _running(settings: Settings, publisher: Publishing) -> Iterator[None]:
     database = Database(settings.database_url.get_secret_value(), application_name="test-dedup")
     topic = settings.topic_prefix + REQUESTS.name
     topic_id = KafkaAdmin(settings).topic(topic).topic_id
-    handler = DedupHandler(database, publisher, topic_id=topic_id, topic_prefix=settings.topic_prefix)
+    dead_letters = DeadLetters(settings, stage=STAGE)
+    prefix = settings.topic_prefix
+    handler = DedupHandler(database, publisher, dead_letters, topic_id=topic_id, topic_prefix=prefix)
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
     failed: list[BaseException] = []
 

@@ -6,9 +6,11 @@ import pytest
 
 from consumers.generation.fanout import FanOutHandler
 from consumers.generation.pool import Pool
+from runtime.dead_letters import DeadLetters
 from runtime.errors import BrokerUnavailable
 from runtime.publishing import Outgoing
 from runtime.record import Batch
+from runtime.settings import Settings
 from schemas import codec
 from schemas.headers import DEAD_LETTER_REASON
 from schemas.topics import DEAD_LETTERS
@@ -26,7 +28,8 @@ class FanOut:
 
     def __init__(self, database: Database, recorder: Recorder, pool: Pool) -> None:
         self.recorder = recorder
-        self.handler = FanOutHandler(database, recorder, pool, topic_prefix="")
+        dead_letters = DeadLetters(Settings(kafka={}), stage="generate")
+        self.handler = FanOutHandler(database, recorder, dead_letters, pool, topic_prefix="")
 
     def __call__(self, *records: Read) -> list[Outgoing]:
         before = len(self.recorder.records)
