@@ -1,6 +1,7 @@
 """`clonepost bench …`: how fast, measured on this machine against what the machine can do at all."""
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,40 @@ def http(
     plan = Plan(rounds, seconds, connections, low_rate)
     progress = Console(stderr=True)
     found = document(plan, measure(plan, lambda line: progress.print(f"  {line}", style="dim")))
+    if as_json:
+        print_json(found)
+    else:
+        show(found, Console())
+
+
+@app.command("pipeline")
+def pipeline(
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Jobs a round.")] = 10_000,
+    variations: Annotated[int, typer.Option("--variations", min=1, max=10, help="Variations a job.")] = 3,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Pipeline and raw limit, in turn, so often.")] = 3,
+    organizations: Annotated[int, typer.Option("--organizations", min=1, help="Whose jobs these are.")] = 4,
+    raw_jobs: Annotated[
+        int, typer.Option("--raw-jobs", min=0, help="Jobs in the raw limit at most; 0: none.")
+    ] = 20_000,
+    latency_requests: Annotated[
+        int, typer.Option("--latency-requests", min=0, help="POSTs one at a time; 0: none.")
+    ] = 200,
+    folder: Annotated[Path | None, typer.Option("--folder", help="Keep the stack's data and logs here.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the pipeline with the instant generator, beside its own records and rows as ready bytes: the raw limit.
+
+    Starts a stack of its own. DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS are used when they are set; nobody else may use
+    them then.
+
+    Example:  clonepost bench pipeline --jobs 10000 --variations 3
+    """
+    from bench.pipeline.measure import Plan, measure
+    from bench.pipeline.report import show
+
+    plan = Plan(jobs, variations, rounds, organizations, raw_jobs, latency_requests)
+    progress = Console(stderr=True)
+    found = measure(plan, folder, lambda line: progress.print(f"  {line}", style="dim"))
     if as_json:
         print_json(found)
     else:
