@@ -164,11 +164,15 @@ class Pipeline:
         """Another key of a tenant, once the API takes it."""
         with self.database.transaction() as connection:
             _, api_key = keys.create(connection, tenant.org_id, scopes=scopes, tier=tier, environment="test")
+        self.await_key(api_key)
+        return api_key
+
+    def await_key(self, api_key: str) -> None:
+        """Return once the API takes the key."""
         eventually(
             lambda: httpx.get(f"{self.address}/v1/whoami", headers={"X-Api-Key": api_key}).status_code == 200,
             what="the API takes the new key",
         )
-        return api_key
 
     def client(self, tenant: Tenant) -> httpx.Client:
         """An HTTP client with the tenant's key."""

@@ -1,0 +1,86 @@
+"""An analyst who reads clone.jobs-completed, read_committed, while everything else happens."""
+
+import threading
+import uuid
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from bench.checker.history import CompletionRead, Recorder
+from bench.checker.logs import end_offsets, log_record
+from bench.checker.system import JOBS_COMPLETED, System
+
+_POLL_SECONDS: Final = 0.1
+
+
+class Analyst:
+    """Reads from the beginning, in a thread of its own, and writes down each record as it comes.
+
+    Stop it after the system has drained: it reads to the ends as they are then, so that it misses nothing.
+    """
+
+    def __init__(self, system: System, recorder: Recorder) -> None:
+        self._system = system
+        self._recorder = recorder
+        self._reader = f"analyst-{uuid.uuid4().hex[:8]}"
+        self._ends: dict[int, int] | None = None
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=self._reader, daemon=True)
+
+    def __enter__(self) -> "Analyst":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Read to the ends of now, then end. Raises what went wrong."""
+        if self._thread.is_alive():
+            _, self._ends = end_offsets(self._system, JOBS_COMPLETED)
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 -- handed to whoever stops the thread
+            self._failure = error
+
+    def _read(self) -> None:
+        topic = self._system.topic(JOBS_COMPLETED)
+        _, ends = end_offsets(self._system, JOBS_COMPLETED)
+        consumer = Consumer(
+            {
+                **self._system.kafka,
+                "group.id": self._reader,
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.metrics.push": False,
+            }
+        )
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ends])
+        try:
+            while not self._done(consumer, topic):
+                for message in consumer.consume(1_000, _POLL_SECONDS):
+                    if message.error() is None:
+                        record = log_record(message)
+                        self._recorder.add(
+                            CompletionRead(
+                                reader=self._reader,
+                                partition=record.partition,
+                                offset=record.offset,
+                                event_id=record.header("ce_id") or "",
+                            )
+                        )
+        finally:
+            consumer.close()
+
+    def _done(self, consumer: Consumer, topic: str) -> bool:
+        # A position passes the markers of transactions too, so it reaches the end.
+        if self._ends is None:
+            return False
+        positions = consumer.position([TopicPartition(topic, partition) for partition in self._ends])
+        return all(self._ends[p.partition] == 0 or p.offset >= self._ends[p.partition] for p in positions)

@@ -1,0 +1,196 @@
+"""What a load asks for, drawn from a seed: new, duplicate, conflicting, refused, malformed requests, cancels, poison.
+
+Pure. The same tenants, seed and number give the same operations, so a failing seed can be run again.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from bench.checker import identity
+from bench.load.tenants import POSTS, Tenant
+
+Via = Literal["http", "kafka"]
+
+_RECENT: Final = 40
+"""How far back a duplicate, a conflict or a cancel reaches: near enough to meet its original half-way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A clone request. `fields` are a body's, ids in any form that the contract takes; `job` is what they name."""
+
+    org: str
+    container: str
+    fields: Mapping[str, Any]
+    job: str
+    via: Via
+    kind: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A cancel of a job, which may run, have ended, have been refused or not be known yet."""
+
+    org: str
+    container: str
+    job: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A record that no stage can address to anybody; `topic` is without the prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
+Operation = Clone | Cancel | Poison
+
+WEIGHTS: Final[Mapping[str, float]] = {
+    "new": 56,
+    "duplicate": 13,
+    "conflicting": 7,
+    "cancel": 8,
+    "unknown_project": 3,
+    "unknown_post": 2,
+    "no_credits": 3,
+    "malformed": 2,
+    "key_reused": 3,
+    "poison": 3,
+}
+"""How often each kind comes, out of their sum."""
+
+
+def plan(
+    tenants: Sequence[Tenant],
+    *,
+    seed: int,
+    operations: int,
+    weights: Mapping[str, float] = WEIGHTS,
+    scripted: bool = True,
+) -> list[Operation]:
+    """Draw that many operations. `scripted` writes lines for the generator `scripted`: slow jobs and failing ones."""
+    return _Planner(tenants, seed, scripted).draw(operations, weights)
+
+
+class _Planner:
+    def __init__(self, tenants: Sequence[Tenant], seed: int, scripted: bool) -> None:
+        self._source = random.Random(f"plan/{seed}")  # noqa: S311 -- repeatable on purpose
+        self._rich = [tenant for tenant in tenants if not tenant.poor]
+        self._poor = [tenant for tenant in tenants if tenant.poor] or self._rich
+        self._scripted = scripted
+        self._made: list[Clone] = []
+        self._keyed: list[Clone] = []
+        self._kinds: dict[str, Callable[[], Operation]] = {
+            "new": self._new,
+            "duplicate": self._duplicate,
+            "conflicting": self._conflicting,
+            "cancel": self._cancel,
+            "unknown_project": lambda: self._refused("unknown_project", projectId=self._id()),
+            "unknown_post": lambda: self._refused("unknown_post", sourcePlatformPostId="no such post"),
+            "no_credits": self._no_credits,
+            "malformed": self._malformed,
+            "key_reused": self._key_reused,
+            "poison": self._poison,
+        }
+
+    def draw(self, operations: int, weights: Mapping[str, float]) -> list[Operation]:
+        names, shares = list(weights), list(weights.values())
+        drawn: list[Operation] = []
+        for name in self._source.choices(names, shares, k=operations):
+            # The first of a plan has nothing to repeat, to contradict or to cancel.
+            needs_others = name in ("duplicate", "conflicting", "cancel", "key_reused")
+            drawn.append(self._kinds["new" if needs_others and not self._made else name]())
+        return drawn
+
+    def _new(self) -> Clone:
+        tenant = self._source.choice(self._rich)
+        key = f"key-{self._id()}" if self._source.random() < 0.3 else None
+        made = self._clone(tenant, "new", self._fields(tenant), key=key)
+        self._made.append(made)
+        if key is not None:
+            self._keyed.append(made)
+        return made
+
+    def _duplicate(self) -> Clone:
+        """The same request in other words, over the same way or the other."""
+        earlier = self._recent()
+        fields = dict(earlier.fields)
+        fields.setdefault("mode", "fork")
+        fields["projectId"] = identity.shown("proj", identity.bare("proj", fields["projectId"]))
+        return replace(earlier, fields=fields, via=self._via(), kind="duplicate")
+
+    def _conflicting(self) -> Clone:
+        earlier = self._recent()
+        fields = {**earlier.fields, "variations": earlier.fields["variations"] % 4 + 1}
+        return self._same_container(earlier, "conflicting", fields)
+
+    def _key_reused(self) -> Clone:
+        """The key of an earlier request for a different container."""
+        earlier = self._source.choice(self._keyed) if self._keyed else self._new()
+        tenant = next(tenant for tenant in self._rich if tenant.org == earlier.org)
+        return self._clone(tenant, "key_reused", self._fields(tenant), key=earlier.idempotency_key)
+
+    def _cancel(self) -> Cancel:
+        earlier = self._recent()
+        return Cancel(earlier.org, earlier.container, earlier.job, self._via())
+
+    def _refused(self, kind: str, **changes: Any) -> Clone:
+        tenant = self._source.choice(self._rich)
+        return self._clone(tenant, kind, self._fields(tenant) | changes)
+
+    def _no_credits(self) -> Clone:
+        tenant = self._source.choice(self._poor)
+        return self._clone(tenant, "no_credits", self._fields(tenant))
+
+    def _malformed(self) -> Clone:
+        """Well-formed Avro that breaks a rule of shape: refused over both ways, and a dead letter over none."""
+        tenant = self._source.choice(self._rich)
+        return self._clone(tenant, "malformed", self._fields(tenant) | {"variations": 11})
+
+    def _poison(self) -> Poison:
+        topic = self._source.choice(("clone.requests", "clone.requests", "clone.admissions", "clone.variation-results"))
+        value = self._source.choice((b"", b"\xff" * 40, b"\xc3\x01short", self._source.randbytes(30), None))
+        return Poison(topic, self._id().encode(), value)
+
+    def _fields(self, tenant: Tenant) -> dict[str, Any]:
+        source = self._source
+        post = source.choice((*POSTS, *tenant.posts))
+        fields: dict[str, Any] = {
+            "projectId": source.choice(tenant.projects),
+            "sourcePlatformPostId": post,
+            "variations": source.choice((1, 1, 2, 3)),
+        }
+        if source.random() < 0.3:
+            fields["mode"] = "reimagine"
+        if self._scripted and source.random() < 0.5:
+            fields["overrides"] = {"caption": self._script()}
+        return fields
+
+    def _script(self) -> str:
+        lines = ("delay=150ms", "delay=400ms", "fail=1", "fail=1,2,3", "retry=1 attempts=1", "delay=80ms fail=2")
+        return f"@@generator {self._source.choice(lines)}"
+
+    def _clone(self, tenant: Tenant, kind: str, fields: dict[str, Any], *, key: str | None = None) -> Clone:
+        container = self._id()
+        job = identity.job_id(tenant.org, container, fields)
+        return Clone(tenant.org, container, fields, job, self._via(), kind, key)
+
+    def _same_container(self, earlier: Clone, kind: str, fields: dict[str, Any]) -> Clone:
+        job = identity.job_id(earlier.org, earlier.container, fields)
+        return Clone(earlier.org, earlier.container, fields, job, self._via(), kind)
+
+    def _recent(self) -> Clone:
+        return self._source.choice(self._made[-_RECENT:])
+
+    def _via(self) -> Via:
+        return "http" if self._source.random() < 0.5 else "kafka"
+
+    def _id(self) -> str:
+        return str(uuid.UUID(int=self._source.getrandbits(128), version=4))
