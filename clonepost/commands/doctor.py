@@ -1,5 +1,6 @@
 """`clonepost doctor`: test each dependency and setting, and name the fix."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
@@ -7,7 +8,8 @@ import typer
 from rich.console import Console
 
 from clonepost.commands.lag import STAGES, stage_lag
-from clonepost.commands.options import HomeOption, JsonOption, connect, print_json
+from clonepost.commands.options import HomeOption, JsonOption, connect, print_json, running_stack
+from clonepost.localstack.home import Home, home_at
 from runtime.errors import ClonepostError
 from runtime.kafka_admin import KafkaAdmin
 from runtime.settings import Settings
@@ -18,6 +20,7 @@ from storage.migrate import pending_migrations, upgrade
 Check = Callable[[], str | None]
 """None when all is well, else what is wrong and what to do."""
 
+_LAST_LINES: Final = 200
 _NEEDS: Final = {"topics": ("kafka",), "migrations": ("postgres",), "lag": ("kafka", "topics")}
 
 
@@ -26,8 +29,8 @@ def doctor(
     as_json: JsonOption = False,
     fix: Annotated[bool, typer.Option("--fix", help="Create missing topics, apply missing migrations.")] = False,
 ) -> None:
-    """Test Kafka, Postgres, topics, migrations and lag; say what to do about what is wrong. Exits with 1 if anything
-    is.
+    """Test Kafka, Postgres, topics, migrations, lag, and the processes of a local stack; say what to do about what is
+    wrong. Exits with 1 if anything is.
 
     Example:  clonepost doctor --fix
     """
@@ -36,7 +39,8 @@ def doctor(
     if fix:
         _fix(database_url, admin)
     with Console(stderr=True).status("testing"):
-        results = examine(checks(settings, database_url, admin))
+        local = {"processes": lambda: processes(home_at(home))}
+        results = examine({**checks(settings, database_url, admin), **local})
     if as_json:
         print_json(results)
     else:
@@ -93,6 +97,34 @@ def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str
         return "; ".join(late) + ": start more processes of it, up to the partitions" if late else None
 
     return {"kafka": kafka, "topics": topics, "postgres": postgres, "migrations": migrations, "lag": lag}
+
+
+def processes(home: Home) -> str | None:
+    """What a process of a local stack that does not run said last; None where all run, or no stack does."""
+    state = running_stack(home)
+    down = [] if state is None else [process for process in state.processes if process.state != "running"]
+    said = [
+        f"{process.role} is {process.state} after {process.restarts} restarts: {last_words(home, process.role)}"
+        for process in down
+    ]
+    return "; ".join(said) or None
+
+
+def last_words(home: Home, role: str) -> str:
+    """Why the role halted, if it said so near the end of its log; else where to look."""
+    log = home.logs / f"{role}.log"
+    try:
+        lines = log.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    except OSError:
+        lines = []
+    for line in reversed(lines):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("event") == "role_halted":
+            return str(entry.get("reason"))
+    return f"see {log}"
 
 
 def _result(check: Check) -> str | None:

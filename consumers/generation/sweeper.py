@@ -29,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 OVERDUE_SECONDS: Final = 5.0
 """A record that has had no effect for so long was lost, or its stage is behind; repairing is harmless in both cases."""
+_JOBS: Final = "job"
+"""The stage, in metrics, that is a whole job: its oldest record is the oldest job that runs and should have moved."""
 _CHUNK_JOBS: Final = 2_000
 _ANNOUNCE_AGAIN_SECONDS: Final = 30.0
 """A projector that is behind needs time, not more records."""
@@ -79,6 +81,8 @@ class Sweeper:
         """One sweep, if no other process is at it. Raises Retryable when Postgres or Kafka do not answer."""
         with self._database.transaction() as connection:
             if not sweeping.take_turn(connection):
+                # Another process sweeps, and says how old the oldest job is.
+                metrics.observe_oldest_record(_JOBS, None)
                 return
             requeued, lost = 0, list[Ended]()
             if time.monotonic() >= self._judge_leases_from:
@@ -91,6 +95,8 @@ class Sweeper:
             added, late = self._repair(connection, repairs)
             failpoint("sweep.written")
         failpoint("sweep.committed")
+        if self._walked == WALK_START:
+            metrics.observe_oldest_record(_JOBS, int(jobs[0].place.accepted_at.timestamp() * 1000) if jobs else None)
         self._walked = _next_place(jobs)
         if requeued or added:
             self._expect_pending()

@@ -108,6 +108,8 @@ class Relay:
     def _publish(self, connection: Connection, checkpoints: dict[int, int]) -> int:
         _reached(Step.SELECT)
         rows = outbox.pending(connection, BATCH_EVENTS)
+        # Renewed only by a round that succeeds: while they fail, the oldest event goes on ageing.
+        metrics.observe_oldest_record("relay", rows[0].created_at_ms if rows else None)
         if not rows or self._publisher is None:
             return 0
         _reached(Step.PUBLISH)

@@ -13,7 +13,8 @@ import pytest
 import typer
 
 from clonepost import cli
-from clonepost.commands.doctor import examine
+from clonepost.commands.doctor import examine, processes
+from clonepost.localstack.home import Home, ProcessState, StackState
 from clonepost.roles import BY_NAME, ROLES
 from runtime.publishing import Outgoing, Publisher
 from runtime.settings import Settings
@@ -201,3 +202,18 @@ def test_a_role_without_settings_says_which(tmp_path: Path) -> None:
         assert process.returncode not in (0, None), role.name
         assert "is not set" in said, role.name
         assert "Traceback" not in said, role.name
+
+
+def test_doctor_says_why_a_process_halted(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    halted = {"event": "role_halted", "reason": "too much poison: see `clonepost dlq list`"}
+    home.logs.mkdir()
+    (home.logs / "dedup.log").write_text("noise\n" + json.dumps(halted) + "\n[1]\n", "utf-8")
+    running, restarting = ProcessState("api", 1, "running"), ProcessState("dedup", None, "restarting", 3)
+    for state, expected in (
+        ([running], None),
+        ([running, restarting], f"dedup is restarting after 3 restarts: {halted['reason']}"),
+        ([ProcessState("relay", None, "stopping")], f"relay is stopping after 0 restarts: see {home.logs}/relay.log"),
+    ):
+        home.write(StackState(ProcessState("supervisor"), state, ready=True))
+        assert processes(home) == expected
