@@ -7,7 +7,7 @@ from typing import Final, cast
 import structlog
 
 from consumers.projector.outputs import job_event, terminal_event
-from consumers.projector.transitions import transition
+from consumers.projector.transitions import must_repeat, transition
 from runtime import metrics
 from runtime.dead_letters import DeadLetters
 from runtime.errors import Poison
@@ -87,7 +87,7 @@ class ProjectHandler:
                     outcomes[change.status] += 1
                     if change.status != "running":
                         events.append(self._end(facts, change, settlements, completions))
-                elif _must_repeat(facts, lowest):
+                elif must_repeat(facts, lowest):
                     events.append(self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)[0])
                     outcomes["repeated"] += 1
             projection.write(connection, changes, settlements, completions)
@@ -128,15 +128,6 @@ class ProjectHandler:
         name, event_id, value = terminal_event(facts, status=status, finished_at_ms=finished_at_ms)
         record = job_event(facts, name, event_id, value, finished_at_ms=finished_at_ms, topic_prefix=self._topic_prefix)
         return record, event_id, value
-
-
-def _must_repeat(facts: Facts, lowest_offset: int) -> bool:
-    """Whether this wake-up may belong to the batch that ended the job and died before it published the event.
-
-    A wake-up behind that batch was read only after the batch's offsets were committed, so after its publish.
-    """
-    job = facts.job
-    return job.status != "running" and job.ended_by_offset is not None and lowest_offset <= job.ended_by_offset
 
 
 def _job_id(record: Record) -> uuid.UUID:

@@ -61,6 +61,15 @@ def transition(facts: Facts, *, now_ms: int, offset: int) -> JobChange | None:
     return _ended(change, facts, counts, now_ms=now_ms, offset=offset)
 
 
+def must_repeat(facts: Facts, lowest_offset: int) -> bool:
+    """Whether this wake-up may belong to the batch that ended the job and died before it published the event.
+
+    A wake-up behind that batch was read only after the batch's offsets were committed, so after its publish.
+    """
+    job = facts.job
+    return job.status != "running" and job.ended_by_offset is not None and lowest_offset <= job.ended_by_offset
+
+
 def _ended(change: JobChange, facts: Facts, counts: Counts, *, now_ms: int, offset: int) -> JobChange:
     ended = replace(
         change,
