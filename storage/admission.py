@@ -14,18 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from schemas.canonical import NO_OVERRIDES, Mode, Overrides
+from storage.cancels import Cancellation, JobState, insert_cancellations, insert_repeats, read_cancels
 from storage.connection import Connection
+from storage.place import Place
 from storage.wallets import Reservation, lock_wallets, reserve
 
 IDEMPOTENCY_KEY_HOURS: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record stands in clone.requests; with the topic's id, the identity of a record."""
-
-    partition: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +60,6 @@ class Refusal:
     details: dict[str, Any] | None
     refused_at_ms: int
     place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """An accepted cancel."""
-
-    job_id: uuid.UUID
-    org_id: uuid.UUID
-    container_id: uuid.UUID
-    requested_by: str
-    reason: str | None
-    canceled_at_ms: int
-    topic_id: uuid.UUID
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """What a cancel needs to know of the job it names. `ended_variations` of its `variations` are terminal."""
-
-    org_id: uuid.UUID
-    container_id: uuid.UUID
-    status: str
-    ended_variations: int
-    variations: int
-    cancellation: Cancellation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +121,8 @@ class AdmissionState:
     internal_posts: dict[tuple[uuid.UUID, uuid.UUID], SourcePost] = field(default_factory=dict)
     external_posts: dict[tuple[uuid.UUID, str], list[SourcePost]] = field(default_factory=dict)
     jobs: dict[uuid.UUID, JobState] = field(default_factory=dict)
+    repeated_cancels: set[Place] = field(default_factory=set)
+    """Records that were accepted as the repeat of a cancel, whatever has become of the job since."""
     refused_jobs: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
 
 
@@ -164,6 +134,7 @@ class Writes:
     idempotency_keys: list[tuple[uuid.UUID, str, uuid.UUID]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     cancellations: list[Cancellation] = field(default_factory=list)
+    repeated_cancels: list[tuple[uuid.UUID, Place]] = field(default_factory=list)
 
 
 class IdempotencyKeyTaken(Exception):
@@ -230,7 +201,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
                JOIN source_posts s USING (org_id, external_id)
                ORDER BY s.platform, s.post_id""",
         )
-        jobs = _cancel_jobs(connection, lookups.cancel_jobs) if lookups.cancel_jobs else None
+        jobs = read_cancels(connection, topic_id, lookups.cancel_jobs, lookups.places) if lookups.cancel_jobs else None
     state = AdmissionState(topic_id, _one(now.fetchone()))
     state.wallets = {org_id: Wallet(available, running, most) for org_id, available, running, most in (wallets or ())}
     state.refusals = {refusal.place: refusal for refusal in map(_refusal, refusals.fetchall())}
@@ -245,7 +216,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
     for row in external:
         state.external_posts.setdefault((row[0], row[4]), []).append(SourcePost(*row[1:]))
     if jobs is not None:
-        state.jobs, state.refused_jobs = jobs()
+        state.jobs, state.refused_jobs, state.repeated_cancels = jobs()
     return state
 
 
@@ -278,7 +249,9 @@ def write(connection: Connection, state: AdmissionState, writes: Writes, next_of
         if writes.refusals:
             _insert_refusals(connection, state.topic_id, writes.refusals)
         if writes.cancellations:
-            _insert_cancellations(connection, writes.cancellations)
+            insert_cancellations(connection, writes.cancellations)
+        if writes.repeated_cancels:
+            insert_repeats(connection, state.topic_id, writes.repeated_cancels)
         if next_offsets:
             move_progress(connection, state.topic_id, next_offsets)
     if taken is not None and len(taken.fetchall()) != len(writes.idempotency_keys):
@@ -380,66 +353,6 @@ def _insert_refusals(connection: Connection, topic_id: uuid.UUID, refusals: Sequ
              refused_at)""",
         (topic_id, *_columns(rows, 11)),
     )
-
-
-def _insert_cancellations(connection: Connection, cancellations: Sequence[Cancellation]) -> None:
-    rows = [
-        (
-            c.job_id,
-            c.org_id,
-            c.container_id,
-            c.requested_by,
-            c.reason,
-            c.canceled_at_ms,
-            c.topic_id,
-            c.place.partition,
-            c.place.offset,
-        )
-        for c in cancellations
-    ]
-    connection.execute(
-        """INSERT INTO cancellations (job_id, org_id, container_id, requested_by, reason, canceled_at, topic_id,
-             partition, record_offset)
-           SELECT job_id, org_id, container_id, requested_by, reason, to_timestamp(canceled_at / 1000.0), topic_id,
-             partition, record_offset
-           FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::uuid[], %b::int[],
-             %b::bigint[])
-           AS new (job_id, org_id, container_id, requested_by, reason, canceled_at, topic_id, partition,
-             record_offset)""",
-        _columns(rows, 9),
-    )
-
-
-def _cancel_jobs(connection: Connection, asked: Iterable[tuple[uuid.UUID, uuid.UUID]]) -> Any:
-    pairs = list(asked)
-    columns = _columns(pairs, 2)
-    jobs = connection.execute(
-        """SELECT c.job_id, c.org_id, c.container_id, j.status, c.variations,
-                  (SELECT count(*) FROM variations v
-                   WHERE v.job_id = c.job_id AND v.state IN ('succeeded', 'failed', 'canceled')),
-                  x.requested_by, x.reason, (extract(epoch FROM x.canceled_at) * 1000)::bigint, x.topic_id,
-                  x.partition, x.record_offset
-           FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, job_id)
-           JOIN claims c USING (org_id, job_id) JOIN jobs j USING (job_id) LEFT JOIN cancellations x USING (job_id)""",
-        columns,
-    )
-    refused = connection.execute(
-        """SELECT DISTINCT r.org_id, r.job_id
-           FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, job_id) JOIN refusals r USING (org_id, job_id)
-           WHERE r.kind = 'clone'""",
-        columns,
-    )
-
-    def rows() -> tuple[dict[uuid.UUID, JobState], set[tuple[uuid.UUID, uuid.UUID]]]:
-        states = {}
-        for job_id, org_id, container_id, status, variations, ended, by, reason, at, topic_id, *place in jobs:
-            canceled = None
-            if by is not None:
-                canceled = Cancellation(job_id, org_id, container_id, by, reason, at, topic_id, Place(*place))
-            states[job_id] = JobState(org_id, container_id, status, ended, variations, canceled)
-        return states, {(org_id, job_id) for org_id, job_id in refused}
-
-    return rows
 
 
 def _pairs(connection: Connection, asked: Iterable[tuple[Any, Any]], statement: str) -> Iterable[tuple[Any, ...]]:

@@ -15,7 +15,8 @@ from schemas.canonical import CloneRequest
 from schemas.errors import ErrorCode
 from schemas.ids import format_id, parse_uuid
 from schemas.request_rules import FieldProblem
-from storage.admission import AdmissionState, Cancellation, Claim, JobState, Layer, Refusal, SourcePost, Writes
+from storage.admission import AdmissionState, Claim, Layer, Refusal, SourcePost, Writes
+from storage.cancels import Cancellation, JobState
 
 JOB_LIFETIME_MS: Final = 3_600_000
 """A job ends within an hour of its acceptance, whatever its deadlineAt says."""
@@ -243,12 +244,15 @@ def _cancel(question: CancelQuestion, state: AdmissionState, writes: Writes) -> 
             raise _No(ErrorCode.CONFLICT, "The job has failed already.", {"reason": ALREADY["failed"]})
         if job is None or job.org_id != question.org_id or job.container_id != question.container_id:
             raise _No(ErrorCode.NOT_FOUND, "Job not found.")
-        if job.cancellation is not None and (
-            job.status == "running"
-            or (job.cancellation.topic_id == state.topic_id and job.cancellation.place == question.place)
-        ):
-            mine = job.cancellation.topic_id == state.topic_id and job.cancellation.place == question.place
-            return CancelAccepted(job.cancellation, fan_out=mine)
+        if job.cancellation is not None:
+            first = job.cancellation.topic_id == state.topic_id and job.cancellation.place == question.place
+            if first or question.place in state.repeated_cancels:
+                return CancelAccepted(job.cancellation, fan_out=first)
+            if job.status == "running":
+                # Kept: read again after the job's end it must not become a refusal.
+                state.repeated_cancels.add(question.place)
+                writes.repeated_cancels.append((question.job_id, question.place))
+                return CancelAccepted(job.cancellation, fan_out=False)
         if job.status != "running":
             raise _No(ErrorCode.CONFLICT, f"The job is {job.status} already.", {"reason": ALREADY[job.status]})
         if job.ended_variations == job.variations:

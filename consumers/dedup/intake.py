@@ -20,7 +20,7 @@ from schemas.request_rules import (
     request_from_event,
 )
 from schemas.topics import REPLIES, REQUESTS
-from storage.admission import Place
+from storage.place import Place
 
 MAX_REASON_CHARACTERS = 500
 

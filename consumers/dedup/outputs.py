@@ -11,7 +11,8 @@ from schemas import codec, headers
 from schemas.events import CancelRejected, CloneAccepted, CloneCanceled, CloneRejected, CloneReply, EventName
 from schemas.ids import EventId, JobId, event_id, record_event_id
 from schemas.topics import ADMISSIONS, REPLIES
-from storage.admission import AdmissionState, Cancellation, Claim, Refusal
+from storage.admission import AdmissionState, Claim, Refusal
+from storage.cancels import Cancellation
 
 # Malformed ids come back as they were sent, but shortened: a record near the broker's limit would otherwise be answered
 # by one above it, which no retry could ever publish, and its partition would stand still.

@@ -5,7 +5,8 @@ import uuid
 from consumers.dedup.decide import Refused
 from consumers.dedup.intake import read_record
 from consumers.dedup.outputs import outputs
-from storage.admission import AdmissionState, Place, Refusal
+from storage.admission import AdmissionState, Refusal
+from storage.place import Place
 from tests.dedup.records import clone
 from tests.dedup.stage import TOPIC_ID
 from tests.dedup.world import Project

@@ -81,7 +81,7 @@ def test_redelivery_repeats_the_bytes_headers_and_event_ids(stage: Stage, world:
 
 
 def _tables(world: World) -> list[list[dict[str, object]]]:
-    names = ("claims", "jobs", "refusals", "cancellations", "project_ordinals", "dedup_progress")
+    names = ("claims", "jobs", "refusals", "cancellations", "cancel_repeats", "project_ordinals", "dedup_progress")
     return [
         [*world.rows("SELECT org_id, reserved, running_jobs FROM wallets ORDER BY org_id")],
         *(world.rows(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in names),
@@ -105,6 +105,33 @@ def test_a_redelivered_cancel_is_published_again_after_the_job_has_ended(stage: 
     first = stage.redeliver(*records)
     world.end_job(job_of(request), "canceled")
     assert stage.redeliver(*records) == first
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "canceled"])
+def test_a_cancel_that_repeated_an_accepted_one_stays_accepted(stage: Stage, world: World, status: str) -> None:
+    request = clone(world.project())
+    stage.feed(request, cancel_of(request))
+    inside = stage.place(cancel_of(request).asking(1, "a"), cancel_of(request).asking(1, "b"))
+    later = stage.place(cancel_of(request, reason="typo").asking(1, "c"))
+    first = [*stage.redeliver(*inside).records, *stage.redeliver(*later).records]
+    world.end_job(job_of(request), status)
+    again = stage.redeliver(*inside, *later)
+    assert again.records == first
+    assert [reply["outcome"] for reply in again.replies()] == ["replayed"] * 3
+    assert again.names() == []
+    # One that comes only now is told how the job ended, and stays refused.
+    assert stage.feed(cancel_of(request)).codes() == ["CONFLICT"]
+    assert world.count("cancel_repeats") == 3
+
+
+def test_a_repeated_cancel_at_the_same_offset_of_another_topic_is_another_record(stage: Stage, world: World) -> None:
+    request = clone(world.project())
+    stage.feed(request, cancel_of(request))
+    [repeat] = stage.place(cancel_of(request).asking(1, "a"))
+    stage.redeliver(repeat)
+    world.end_job(job_of(request), "canceled")
+    recreated = DedupHandler(stage.database, stage.recorder, topic_id=uuid.uuid4(), topic_prefix="")
+    assert stage.handled_by(recreated, repeat).codes() == ["CONFLICT"]
 
 
 def test_the_same_offset_of_another_topic_is_another_record(stage: Stage, world: World) -> None:
