@@ -69,9 +69,8 @@ class KafkaAdmin:
 
     def topic(self, name: str) -> TopicState:
         """The topic's id and partition count. Raises Fatal when the cluster has no such topic."""
-        future = self._client.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_SECONDS)[name]
         try:
-            description = _answer(future)
+            description = self._described(name)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise Fatal(f"topic {name} does not exist: create the topics with `clonepost doctor --fix`") from error
@@ -83,8 +82,15 @@ class KafkaAdmin:
         mask = (1 << 64) - 1
         return TopicState(uuid.UUID(int=(most & mask) << 64 | least & mask), len(description.partitions))
 
-    def end_offsets(self, name: str, partitions: int) -> dict[int, int]:
-        """The high watermark of each partition, read now: every record acknowledged before the call lies below it."""
+    def end_offsets(self, name: str) -> dict[int, int]:
+        """The high watermark of each partition, read now: every record acknowledged before the call lies below it.
+
+        The partitions are those of now, too: a topic may have grown since its state was read.
+        """
+        try:
+            partitions = len(self._described(name).partitions)
+        except KafkaException as error:
+            raise _outage(error) from error
         return self._offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no annotations there
 
     def start_offsets(self, name: str, partitions: int) -> dict[int, int]:
@@ -107,6 +113,9 @@ class KafkaAdmin:
         finally:
             consumer.close()
         return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def _described(self, name: str) -> Any:
+        return _answer(self._client.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_SECONDS)[name])
 
     def _offsets(self, name: str, partitions: int, spec: OffsetSpec) -> dict[int, int]:
         request = {TopicPartition(name, number): spec for number in range(partitions)}
@@ -131,15 +140,15 @@ class KafkaAdmin:
                 and topics[name].partitions
                 and all(p.leader >= 0 for p in topics[name].partitions.values())
                 for name in names
-            ) and self._lead({name: len(topics[name].partitions) for name in names}):
+            ) and self._lead(names):
                 return
             time.sleep(0.05)
         raise BrokerUnavailable(f"kafka: no leaders for {', '.join(names)}")
 
-    def _lead(self, partitions: dict[str, int]) -> bool:
+    def _lead(self, names: list[str]) -> bool:
         # Metadata names a leader a moment before that broker knows that it is one.
         try:
-            return all(self.end_offsets(name, count) for name, count in partitions.items())
+            return all(self.end_offsets(name) for name in names)
         except BrokerUnavailable:
             return False
 

@@ -35,7 +35,6 @@ def lag(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def stage_lag(admin: KafkaAdmin, topic_prefix: str, stage: str) -> int:
     """Records that the stage has not committed yet. Raises BrokerUnavailable."""
     topic = topic_prefix + STAGES[stage].name
-    partitions = admin.topic(topic).partitions
-    ends, starts = admin.end_offsets(topic, partitions), admin.start_offsets(topic, partitions)
-    committed = admin.committed_offsets(stage, topic, partitions)
+    ends = admin.end_offsets(topic)
+    starts, committed = admin.start_offsets(topic, len(ends)), admin.committed_offsets(stage, topic, len(ends))
     return sum(max(0, end - committed.get(p, starts[p])) for p, end in ends.items())

@@ -51,7 +51,6 @@ class _Kafka:
     admin: KafkaAdmin
     requests: str
     topic_id: UUID
-    partitions: int
     verdicts: Verdicts
     replies: ReplyConsumer
     producer: AsyncProducer
@@ -159,11 +158,11 @@ def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: thre
         ),
     )
     producer = AsyncProducer(settings, loop, **{"delivery.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 1})
-    return _Kafka(admin, requests, topic.topic_id, topic.partitions, verdicts, reply_consumer, producer)
+    return _Kafka(admin, requests, topic.topic_id, verdicts, reply_consumer, producer)
 
 
 def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatch, keys: KeyRing) -> Application:
-    end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests, kafka.partitions))
+    end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests))
     lookup = Lookup(reads, end_offsets, kafka.topic_id)
     sender = Sender(kafka.producer, kafka.verdicts)
     gate = Gate(keys, RateLimiter(enforced=settings.rate_limits))

@@ -46,7 +46,7 @@ def build(settings: Settings, database: Database, admin: KafkaAdmin) -> Relay:
         database,
         lambda: TransactionalPublisher(settings, transactional_id),
         LogReader(settings, topic),
-        lambda: admin.end_offsets(topic, state.partitions),
+        lambda: admin.end_offsets(topic),
         topic=topic,
         topic_id=state.topic_id,
     )

@@ -99,7 +99,12 @@ class Relay:
         _reached(Step.FENCE)
         self._publisher = self._new_publisher()
         _reached(Step.SCAN)
-        marked = self._read_back(connection, checkpoints)
+        ends = self._end_offsets()
+        if ends.keys() - checkpoints.keys():
+            # The topic has grown since the checkpoints were made.
+            outbox.add_checkpoints(connection, self._topic_id, len(ends))
+            checkpoints = {**dict.fromkeys(ends, 0), **checkpoints}
+        marked = self._read_back(connection, checkpoints, ends)
         self._trust = Trust.FENCED
         _log.info("relay_leads", found_published=marked)
         # Something to do is likely: the next round should come at once.
@@ -112,21 +117,24 @@ class Relay:
         metrics.observe_oldest_record("relay", rows[0].created_at_ms if rows else None)
         if not rows or self._publisher is None:
             return 0
+        if any(row.output_partition not in checkpoints for row in rows):
+            # Published without a checkpoint it would never be read back, and be published again for ever.
+            raise BrokerUnavailable(f"kafka: {self._topic} has grown: its new partitions have no checkpoints yet")
         _reached(Step.PUBLISH)
         commit_seconds = self._publisher.publish([self._record(row) for row in rows])
         if trust_after_publish(commit_seconds) is not Trust.FENCED:
             raise BrokerUnavailable(f"kafka: a commit took {commit_seconds:.1f} s and is not trusted")
         _reached(Step.READ_BACK)
-        marked = self._read_back(connection, checkpoints)
+        marked = self._read_back(connection, checkpoints, self._end_offsets())
         if marked < len(rows):
             # Not all of it is in the log: what the client said cannot be trusted, and neither can what it says next.
             raise BrokerUnavailable(f"kafka: only {marked} of {len(rows)} published events were read back")
         return marked
 
-    def _read_back(self, connection: Connection, checkpoints: dict[int, int]) -> int:
+    def _read_back(self, connection: Connection, checkpoints: dict[int, int], ends: dict[int, int]) -> int:
         events: list[tuple[uuid.UUID, int]] = []
         following: dict[int, int] = {}
-        for item in self._reader.read(checkpoints, self._end_offsets()):
+        for item in self._reader.read(checkpoints, {p: end for p, end in ends.items() if p in checkpoints}):
             if isinstance(item, tuple):
                 following[item[0]] = item[1]
             elif item.event_id is None:

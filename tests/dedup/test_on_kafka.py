@@ -108,7 +108,7 @@ def _events(messages: Sequence[Any], topic: Topic) -> list[tuple[str, dict[str, 
 
 
 def _decided(world: World, settings: Settings) -> bool:
-    ends = KafkaAdmin(settings).end_offsets(settings.topic_prefix + REQUESTS.name, REQUESTS.partitions)
+    ends = KafkaAdmin(settings).end_offsets(settings.topic_prefix + REQUESTS.name)
     progress = {
         r["partition"]: r["next_offset"] for r in world.rows("SELECT partition, next_offset FROM dedup_progress")
     }

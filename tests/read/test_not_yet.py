@@ -16,6 +16,7 @@ from runtime.settings import Settings
 from schemas.ids import format_id
 from schemas.topics import REQUESTS
 from tests.builders import Rows
+from tests.growth import grow
 from tests.read.conftest import Api, CountedReads, serving
 from tests.read.happening import happens
 
@@ -149,7 +150,7 @@ async def test_a_failed_read_fails_those_who_shared_it_and_nobody_else() -> None
 
 async def test_the_ends_are_those_of_the_broker(settings: Settings) -> None:
     admin, topic = KafkaAdmin(settings), settings.topic_prefix + REQUESTS.name
-    read = EndOffsetReader(lambda: admin.end_offsets(topic, REQUESTS.partitions))
+    read = EndOffsetReader(lambda: admin.end_offsets(topic))
 
     async def ends() -> dict[int, int]:
         # A broker may still hand the leadership of a new topic around: then nobody can say.
@@ -162,6 +163,30 @@ async def test_the_ends_are_those_of_the_broker(settings: Settings) -> None:
     assert await ends() == dict.fromkeys(range(REQUESTS.partitions), 0)
     Publisher(settings).publish([Outgoing(topic=topic, key=b"k", value=b"v", headers=[]) for _ in range(3)])
     assert sorted((await ends()).values()) == [0, 0, 0, 0, 0, 3]
+
+
+async def test_a_partition_that_was_added_after_the_start_counts(api: Api, rows: Rows, settings: Settings) -> None:
+    key, topic = rows.key(rows.organization()), settings.topic_prefix + REQUESTS.name
+    admin = KafkaAdmin(settings)
+    read = EndOffsetReader(lambda: admin.end_offsets(topic))
+
+    async def look() -> None:
+        # A broker that still hands leadership around cannot say; that is not what is asked here.
+        for _ in range(100):
+            with contextlib.suppress(BrokerUnavailable):
+                api.ends.offsets = await read()
+                return
+            await asyncio.sleep(0.05)
+
+    api.ends.before_answering = look
+    assert (await api.get(f"/v1/jobs/{uuid.uuid4()}", key)).status_code == 404
+    added = REQUESTS.partitions
+    await asyncio.to_thread(grow, settings, topic, added + 1)
+    await asyncio.to_thread(Publisher(settings).publish, [Outgoing(topic, b"k", b"v", partition=added)])
+    answer = await api.get(f"/v1/jobs/{uuid.uuid4()}", key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
+    rows.decided(added, 1)
+    assert (await api.get(f"/v1/jobs/{uuid.uuid4()}", key)).status_code == 404
 
 
 async def test_without_postgres_a_read_is_503_and_the_keys_go_on_working(api: Api, rows: Rows) -> None:
