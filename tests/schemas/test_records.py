@@ -1,22 +1,15 @@
-"""The .avsc files, the typed dictionaries, the released schemas and the bytes agree."""
+"""The .avsc files, the typed dictionaries and the bytes agree."""
 
-import json
 import uuid
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
-from avro.schema import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec, events
 from schemas.events import EVENT_NAMES, EventName
 from schemas.topics import ALL_TOPICS, REQUESTS
-
-RELEASES = sorted(Path(str(files("schemas") / "released")).iterdir())
 
 
 def sample(schema: Any) -> Any:
@@ -59,38 +52,6 @@ def test_everything_is_documented(name: EventName) -> None:
         return missing + undocumented(schema.get("items"))
 
     assert undocumented(codec.schema_json(name)) == []
-
-
-def incompatible(reader: str, writer: str) -> bool:
-    """Whether records of `writer` cannot be read as `reader`."""
-    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # the package has no annotations
-    checked = checker.get_compatibility(parse(reader), parse(writer))
-    return bool(checked.compatibility is not SchemaCompatibilityType.compatible)
-
-
-@pytest.mark.parametrize("name", EVENT_NAMES)
-@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
-def test_evolution_is_fully_transitive(release: Path, name: EventName) -> None:
-    file = release / f"{name}.avsc"
-    if not file.exists():
-        return
-    old, new = file.read_text("utf-8"), json.dumps(codec.schema_json(name))
-    assert not incompatible(new, old), "this release cannot read what that one wrote"
-    assert not incompatible(old, new), "that release cannot read what this one writes"
-
-
-def test_the_evolution_gate_can_fail() -> None:
-    old = codec.schema_json("VariationsFinished")
-    changed = json.loads(json.dumps(old))
-    changed["fields"].append({"name": "mandatory", "type": "string", "doc": "No default."})
-    assert incompatible(json.dumps(changed), json.dumps(old))
-
-
-def test_what_is_written_could_be_read_by_the_release_before() -> None:
-    before = RELEASES[-1]
-    for name in EVENT_NAMES:
-        old = json.loads((before / f"{name}.avsc").read_text("utf-8"))
-        assert codec.encode(name, sample(codec.schema_json(name)))[2:10] == codec.fingerprint_of(old), name
 
 
 def test_every_topic_record_exists_and_every_record_has_a_topic() -> None:

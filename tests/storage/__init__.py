@@ -1,0 +1,1 @@
+"""The tables of a migrated database are those of `storage.tables`."""
