@@ -137,7 +137,7 @@ class System:
     def requests_logged(self) -> int:
         """Records in clone.requests."""
         topic = self._settings.topic_prefix + REQUESTS.name
-        return sum(self._admin.end_offsets(topic, REQUESTS.partitions).values())
+        return sum(self._admin.end_offsets(topic).values())
 
     def requests_accepted(self) -> int:
         """Claims in the database."""

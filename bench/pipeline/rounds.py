@@ -85,7 +85,7 @@ def offsets(admin: KafkaAdmin, settings: Settings) -> dict[Place, int]:
     return {
         (settings.topic_prefix + topic.name, partition): offset
         for topic in FLOW
-        for partition, offset in admin.end_offsets(settings.topic_prefix + topic.name, topic.partitions).items()
+        for partition, offset in admin.end_offsets(settings.topic_prefix + topic.name).items()
     }
 
 

@@ -58,7 +58,7 @@ class Redriver:
 
     def _intend(self, cases: Sequence[Case]) -> list[Action]:
         topics = {case.letter.source.topic for case in cases if case.state == "open"}
-        ends = {topic: self.admin.end_offsets(topic, self.admin.topic(topic).partitions) for topic in topics}
+        ends = {topic: self.admin.end_offsets(topic) for topic in topics}
         intents = [
             case.actions[-1]
             if case.state == "redriving"

@@ -130,7 +130,7 @@ def test_a_repeated_cancel_at_the_same_offset_of_another_topic_is_another_record
     [repeat] = stage.place(cancel_of(request).asking(1, "a"))
     stage.redeliver(repeat)
     world.end_job(job_of(request), "canceled")
-    recreated = DedupHandler(stage.database, stage.recorder, topic_id=uuid.uuid4(), topic_prefix="")
+    recreated = DedupHandler(stage.database, stage.recorder, dead_letters(), topic_id=uuid.uuid4(), topic_prefix="")
     assert stage.handled_by(recreated, repeat).codes() == ["CONFLICT"]
 
 
