@@ -6,6 +6,8 @@ BIN := .venv/bin
 # Extra arguments: make up UP="--no-demo --port 8081", make unit TESTS="tests/dedup -k replay"
 UP ?=
 TESTS ?=
+# Most tests wait for a broker, so a core has time for two. Without workers: make unit WORKERS=0
+WORKERS ?= 4
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +39,7 @@ imports: setup
 	$(BIN)/lint-imports
 
 unit: setup ## Run the tests against a real broker and a real database
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
 format: setup ## Lay the code out
 	$(BIN)/ruff check --fix .

@@ -1,70 +1,84 @@
-"""One broker and one database server a session; a database and a topic prefix of its own for each test.
+"""One broker and one database server a run; a database and a topic prefix of its own for each test.
 
-Where a Docker engine answers, testcontainers starts them; elsewhere the embedded stack does. The tests are the same.
+Alone, pytest starts a server when the first test asks for it. With workers (`-n`) their controller starts both while
+they collect the tests, and stops them after the last one. The tests are the same.
 """
 
-import shutil
 import signal
-import subprocess
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from clonepost.localstack.child import Child
-from clonepost.localstack.jars import class_path
-from clonepost.localstack.kafka import KafkaServer
-from clonepost.localstack.ports import free_port
-from clonepost.localstack.postgres import PostgresServer
-from runtime.kafka_admin import KafkaAdmin, wait_until_ready
+from runtime.kafka_admin import KafkaAdmin
 from runtime.settings import Settings, kafka_client_settings
 from schemas.topics import ALL_TOPICS
-from storage.admin import answers, create_database, drop_database
+from storage.admin import create_database, drop_database
 from storage.connection import Database
-from storage.migrate import upgrade
-from tests.awaiting import eventually
+from tests.servers import TEMPLATE, database_at, kafka_server, postgres_server
+from tests.shared import Server, SharedServers, address_of
 
-TEMPLATE = "template_clonepost"
+SHARED = pytest.StashKey[SharedServers]()
 
 
-def pytest_configure() -> None:
-    """A SIGTERM ends the session like a Ctrl-C: with the servers stopped."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A SIGTERM ends the run like a Ctrl-C: with the servers stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+        config.stash[SHARED] = SharedServers({"kafka": kafka_server, "postgres": postgres_server})
 
 
-def docker_answers() -> bool:
-    """Whether a Docker engine runs here."""
-    docker = shutil.which("docker")
-    return docker is not None and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the addresses will be."""
+    node.workerinput["shared_servers"] = str(node.config.stash[SHARED].folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest first, or one worker would end long after the others."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    names = Counter(item.nodeid for item in items)
+    if shared := [name for name, count in names.items() if count > 1]:
+        # Workers are told names: they would run the first of each and pass the others over in silence.
+        raise pytest.UsageError(f"several tests have one name: {', '.join(shared)}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The workers have ended by now."""
+    if SHARED in config.stash:
+        config.stash[SHARED].close()
 
 
 @pytest.fixture(scope="session")
-def stack_folder() -> Iterator[Path]:
-    """A short folder: a unix socket's path may have 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="cp-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="session")
-def kafka(stack_folder: Path) -> Iterator[str]:
+def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
     """The bootstrap servers of a real broker."""
-    broker = _kafka_in_docker() if docker_answers() else embedded_kafka(stack_folder / "kafka")
-    with broker as bootstrap_servers:
+    with running("kafka", kafka_server, pytestconfig) as bootstrap_servers:
         yield bootstrap_servers
 
 
 @pytest.fixture(scope="session")
-def postgres(stack_folder: Path) -> Iterator[str]:
+def postgres(pytestconfig: pytest.Config) -> Iterator[str]:
     """The URL of a real server's maintenance database; it has a migrated template."""
-    server = _postgres_in_docker() if docker_answers() else embedded_postgres(stack_folder / "pg")
-    with server as url:
-        create_database(url, TEMPLATE)
-        upgrade(database_at(url, TEMPLATE))
+    with running("postgres", postgres_server, pytestconfig) as url:
         yield url
+
+
+@contextmanager
+def running(name: str, server: Server, config: pytest.Config) -> Iterator[str]:
+    """The server that all workers share, or one of our own."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        yield address_of(name, Path(worker["shared_servers"]))
+    else:
+        with tempfile.TemporaryDirectory(prefix="cp-") as folder, server(Path(folder)) as address:
+            yield address
 
 
 @pytest.fixture
@@ -107,56 +121,3 @@ def test_settings(bootstrap_servers: str, database_url: str, topic_prefix: str) 
 
 
 test_settings.__test__ = False  # type: ignore[attr-defined]  # a function of the fixtures, not a test
-
-
-@contextmanager
-def embedded_kafka(folder: Path) -> Iterator[str]:
-    """A broker of the embedded stack."""
-    server = KafkaServer(folder, class_path=class_path(), port=free_port(), controller_port=free_port())
-    server.prepare()
-    child = Child("kafka", server.command(), log=folder / "log")
-    child.start()
-    try:
-        probe = Settings(kafka={"bootstrap.servers": server.bootstrap_servers, "log_level": "0"})
-        wait_until_ready(probe, timeout_seconds=60)
-        yield server.bootstrap_servers
-    finally:
-        child.ask_to_stop()
-        child.await_stop(5)
-
-
-@contextmanager
-def embedded_postgres(folder: Path) -> Iterator[str]:
-    """A Postgres server of the embedded stack."""
-    server = PostgresServer(folder / "data", folder / "run")
-    server.prepare()
-    child = Child("postgres", server.command(), log=folder.parent / "pg.log", account=server.account)
-    child.start()
-    try:
-        url = server.url("postgres")
-        eventually(lambda: answers(url), what="Postgres answers")
-        yield url
-    finally:
-        child.ask_to_stop()
-        child.await_stop(5)
-
-
-@contextmanager
-def _kafka_in_docker() -> Iterator[str]:
-    from testcontainers.kafka import KafkaContainer
-
-    with KafkaContainer().with_kraft() as container:
-        yield container.get_bootstrap_server()
-
-
-@contextmanager
-def _postgres_in_docker() -> Iterator[str]:
-    from testcontainers.postgres import PostgresContainer
-
-    with PostgresContainer("postgres:18", driver=None) as container:
-        yield container.get_connection_url()
-
-
-def database_at(url: str, name: str) -> str:
-    head, _, query = url.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

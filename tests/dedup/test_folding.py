@@ -136,7 +136,7 @@ def _without_times(outputs: Outputs) -> list[tuple[str, int | None, dict[str, An
 @pytest.fixture(scope="module")
 def bench(postgres: str) -> Iterator[Bench]:
     from storage.admin import create_database, drop_database
-    from tests.conftest import TEMPLATE, database_at
+    from tests.servers import TEMPLATE, database_at
 
     name = f"folding_{uuid.uuid4().hex[:12]}"
     create_database(postgres, name, template=TEMPLATE)

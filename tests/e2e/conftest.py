@@ -9,8 +9,9 @@ import pytest
 from runtime.kafka_admin import KafkaAdmin
 from schemas.topics import ALL_TOPICS
 from storage.admin import create_database, drop_database
-from tests.conftest import TEMPLATE, database_at, test_settings
+from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline, Tenant
+from tests.servers import TEMPLATE, database_at
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ import pytest
 from tests.e2e.pipeline import Pipeline, Tenant
 from tests.http.answers import REQUEST_ID, refused
 
-CLONE = f"/v1/content/{uuid.uuid4()}/clone-from-post"
-JOB = f"/v1/jobs/{uuid.uuid4()}"
+# The same in every worker: it is part of the names of tests.
+SOME_ID = uuid.UUID(int=1)
+CLONE = f"/v1/content/{SOME_ID}/clone-from-post"
+JOB = f"/v1/jobs/{SOME_ID}"
 
 
 @pytest.mark.parametrize(
@@ -27,8 +29,8 @@ JOB = f"/v1/jobs/{uuid.uuid4()}"
         f"{JOB}/unknown",
         f"{CLONE}/",
         "/v1/content//clone-from-post",
-        f"/v1/content/{uuid.uuid4()}/x/clone-from-post",
-        f"/v1/content/{uuid.uuid4()}%2Fx/clone-from-post",
+        f"/v1/content/{SOME_ID}/x/clone-from-post",
+        f"/v1/content/{SOME_ID}%2Fx/clone-from-post",
         "/V1/whoami",
         "/healthz/",
         "/docs/../x",

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from storage.admin import create_database, drop_database
 from storage.migrate import pending_migrations, upgrade
 from storage.tables import metadata
-from tests.conftest import database_at
+from tests.servers import database_at
 
 # What Postgres made of each side, in its own words. Alembic's comparison looks at no check constraint, no storage
 # parameter, and not at what a partial index is for.

@@ -1,0 +1,104 @@
+"""A real broker and a real database server: in containers where a Docker engine answers, embedded elsewhere."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from clonepost.localstack.child import Child
+from clonepost.localstack.jars import class_path
+from clonepost.localstack.kafka import KafkaServer
+from clonepost.localstack.ports import free_port
+from clonepost.localstack.postgres import PostgresServer
+from runtime.kafka_admin import wait_until_ready
+from runtime.settings import Settings
+from storage.admin import answers, create_database
+from storage.migrate import upgrade
+from tests.awaiting import eventually
+
+TEMPLATE: Final = "template_clonepost"
+# Several workers have pipelines of five processes each.
+_MAX_CONNECTIONS: Final = "max_connections=500"
+
+
+@contextmanager
+def kafka_server(folder: Path) -> Iterator[str]:
+    """The bootstrap servers of a broker. `folder` is short: see `postgres_server`."""
+    with _kafka_in_docker() if docker_answers() else embedded_kafka(folder / "kafka") as bootstrap_servers:
+        yield bootstrap_servers
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
+    """The URL of a server's maintenance database; it has a migrated template.
+
+    `folder` is short: a unix socket's path may have 107 bytes.
+    """
+    with _postgres_in_docker() if docker_answers() else embedded_postgres(folder / "pg") as url:
+        create_database(url, TEMPLATE)
+        upgrade(database_at(url, TEMPLATE))
+        yield url
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine runs here."""
+    docker = shutil.which("docker")
+    return docker is not None and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+
+
+def database_at(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@contextmanager
+def embedded_kafka(folder: Path) -> Iterator[str]:
+    """A broker of the embedded stack."""
+    server = KafkaServer(folder, class_path=class_path(), port=free_port(), controller_port=free_port())
+    server.prepare()
+    child = Child("kafka", server.command(), log=folder / "log")
+    child.start()
+    try:
+        probe = Settings(kafka={"bootstrap.servers": server.bootstrap_servers, "log_level": "0"})
+        wait_until_ready(probe, timeout_seconds=60)
+        yield server.bootstrap_servers
+    finally:
+        child.ask_to_stop()
+        child.await_stop(5)
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Iterator[str]:
+    """A Postgres server of the embedded stack."""
+    server = PostgresServer(folder / "data", folder / "run")
+    server.prepare()
+    command = [*server.command(), "-c", _MAX_CONNECTIONS]
+    child = Child("postgres", command, log=folder.parent / "pg.log", account=server.account)
+    child.start()
+    try:
+        url = server.url("postgres")
+        eventually(lambda: answers(url), what="Postgres answers")
+        yield url
+    finally:
+        child.ask_to_stop()
+        child.await_stop(5)
+
+
+@contextmanager
+def _kafka_in_docker() -> Iterator[str]:
+    from testcontainers.kafka import KafkaContainer
+
+    with KafkaContainer().with_kraft() as container:
+        yield container.get_bootstrap_server()
+
+
+@contextmanager
+def _postgres_in_docker() -> Iterator[str]:
+    from testcontainers.postgres import PostgresContainer
+
+    container = PostgresContainer("postgres:18", driver=None).with_command(f"postgres -c {_MAX_CONNECTIONS}")
+    with container:
+        yield container.get_connection_url()
