@@ -113,6 +113,8 @@ class AdmissionState:
     now_ms: int
     wallets: dict[uuid.UUID, Wallet] = field(default_factory=dict)
     claims: dict[tuple[uuid.UUID, uuid.UUID], Claim] = field(default_factory=dict)
+    decided_below: dict[int, int] = field(default_factory=dict)
+    """By partition. What was decided before and not refused was accepted, also where no row of its own says so."""
     refusals: dict[Place, Refusal] = field(default_factory=dict)
     idempotency_keys: dict[tuple[uuid.UUID, str], uuid.UUID] = field(default_factory=dict)
     layers: dict[tuple[uuid.UUID, uuid.UUID], list[Layer]] = field(default_factory=dict)
@@ -124,6 +126,10 @@ class AdmissionState:
     repeated_cancels: set[Place] = field(default_factory=set)
     """Records that were accepted as the repeat of a cancel, whatever has become of the job since."""
     refused_jobs: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+
+    def was_decided(self, place: Place) -> bool:
+        """Whether this very record was decided in an earlier batch."""
+        return place.offset < self.decided_below.get(place.partition, 0)
 
 
 @dataclass(slots=True)
@@ -154,6 +160,11 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
     with connection.pipeline():
         wallets = lock_wallets(connection, sorted(lookups.org_ids))
         now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        # Before the refusals: who commits in between is then not taken for someone who refused nothing.
+        progress = connection.execute(
+            "SELECT partition, next_offset FROM dedup_progress WHERE topic_id = %s AND partition = ANY(%b::int[])",
+            (topic_id, sorted(set(partitions))),
+        )
         refusals = connection.execute(
             """SELECT r.kind, r.org_id, r.container_id, r.job_id, r.project_id, r.code, r.message, r.details,
                       (extract(epoch FROM r.refused_at) * 1000)::bigint, r.partition, r.record_offset
@@ -204,6 +215,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         jobs = read_cancels(connection, topic_id, lookups.cancel_jobs, lookups.places) if lookups.cancel_jobs else None
     state = AdmissionState(topic_id, _one(now.fetchone()))
     state.wallets = {org_id: Wallet(available, running, most) for org_id, available, running, most in (wallets or ())}
+    state.decided_below = dict(progress.fetchall())
     state.refusals = {refusal.place: refusal for refusal in map(_refusal, refusals.fetchall())}
     state.claims = {(row[0], row[1]): _claim(row) for row in claims}
     state.idempotency_keys = {(org_id, key): job_id for org_id, key, job_id in keys}

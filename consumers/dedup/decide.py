@@ -92,6 +92,9 @@ def _clone(question: CloneQuestion, state: AdmissionState, writes: Writes) -> Ve
     claim = None if request is None else state.claims.get((request.org_id, request.container_id))
     if claim is not None and claim.topic_id == state.topic_id and claim.place == question.place:
         return Accepted(claim)
+    if claim is not None and claim.job_id == question.job_id and state.was_decided(question.place):
+        # Judged anew, it could meet a key that another request has taken since its own ran out.
+        return Replayed(question.job_id)
     try:
         if request is None:
             raise _invalid(question.problems)

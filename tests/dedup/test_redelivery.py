@@ -134,6 +134,16 @@ def test_a_repeated_cancel_at_the_same_offset_of_another_topic_is_another_record
     assert stage.handled_by(recreated, repeat).codes() == ["CONFLICT"]
 
 
+def test_a_replay_stays_one_after_its_idempotency_key_went_to_another_request(stage: Stage, world: World) -> None:
+    project, container = world.project(), uuid.uuid4()
+    records = stage.place(clone(project, container), clone(project, container, idempotencyKey="K").asking(0, "repeat"))
+    first = stage.redeliver(*records)
+    world.execute("UPDATE idempotency_keys SET accepted_at = accepted_at - interval '25 hours'")
+    assert stage.feed(clone(project, idempotencyKey="K")).names() == ["CloneAccepted"]
+    assert stage.redeliver(*records) == first
+    assert world.count("refusals") == 0
+
+
 def test_the_same_offset_of_another_topic_is_another_record(stage: Stage, world: World) -> None:
     project = world.project(credit=0)
     record = clone(project).at(0, 0)
