@@ -116,7 +116,6 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
             (ids,),
             binary=True,
         )
-        now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
         claims = connection.execute(
             """SELECT c.job_id, c.org_id, c.container_id, c.project_id, c.layer_id, c.source_post_id, s.platform,
                       c.mode, c.variations, c.variation_price, c.requested_by, (extract(epoch FROM c.requested_at) *
@@ -133,6 +132,8 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
             (ids,),
             binary=True,
         )
+        # Last, so that a job never ends before a variation that it counts.
+        now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     now_row = now.fetchone()
     now_ms: int = now_row[0] if now_row else 0
     by_job: dict[uuid.UUID, list[VariationFacts]] = {}

@@ -1,5 +1,6 @@
 """Reads topics, offsets and groups with Kafka clients of its own, outside any group."""
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -23,6 +24,7 @@ READ: Final = (REQUESTS, ADMISSIONS, VARIATION_RESULTS, JOB_EVENTS, JOBS_COMPLET
 """The topics that are read. clone.replies is not: what it says, the clients' history shows."""
 
 _SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.02
 _BATCH: Final = 10_000
 _KEPT_HEADERS: Final = frozenset({"ce_id", "ce_type", "reply_to", "dlq_topic", "dlq_partition", "dlq_offset"})
 
@@ -77,9 +79,13 @@ def _read(consumer: Consumer, topic: str, name: str, topic_id: str, partitions: 
     records: list[LogRecord] = []
     waiting = {partition for partition, (start, end) in bounds.items() if start < end}
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in waiting])
+    heard_at = time.monotonic()
     while waiting:
-        messages = consumer.consume(_BATCH, _SECONDS)
-        if not messages:
+        # `consume` waits for a whole batch or its time: the time is short, silence is counted here.
+        messages = consumer.consume(_BATCH, _POLL_SECONDS)
+        if messages:
+            heard_at = time.monotonic()
+        elif time.monotonic() > heard_at + _SECONDS:
             raise Unreadable(f"{topic} could not be read to its end")
         for message in messages:
             error, partition = message.error(), message.partition() or 0

@@ -4,13 +4,14 @@ import threading
 import uuid
 from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from bench.checker.history import CompletionRead, Recorder
 from bench.checker.logs import end_offsets, log_record
+from bench.checker.snapshot import LogRecord
 from bench.checker.system import JOBS_COMPLETED, System
 
-_POLL_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.05
 
 
 class Analyst:
@@ -50,37 +51,38 @@ class Analyst:
 
     def _read(self) -> None:
         topic = self._system.topic(JOBS_COMPLETED)
-        _, ends = end_offsets(self._system, JOBS_COMPLETED)
+        _, partitions = end_offsets(self._system, JOBS_COMPLETED)
         consumer = Consumer(
             {
                 **self._system.kafka,
                 "group.id": self._reader,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "enable.metrics.push": False,
             }
         )
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ends])
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+        reached = dict.fromkeys(partitions, 0)
         try:
-            while not self._done(consumer, topic):
+            while self._ends is None or any(reached[p] < end for p, end in self._ends.items()):
                 for message in consumer.consume(1_000, _POLL_SECONDS):
-                    if message.error() is None:
-                        record = log_record(message)
-                        self._recorder.add(
-                            CompletionRead(
-                                reader=self._reader,
-                                partition=record.partition,
-                                offset=record.offset,
-                                event_id=record.header("ce_id") or "",
-                            )
-                        )
+                    error = message.error()
+                    if error is None:
+                        self._see(log_record(message))
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        # Told once per end: behind the markers of transactions, which are no records.
+                        reached[message.partition() or 0] = message.offset() or 0
         finally:
             consumer.close()
 
-    def _done(self, consumer: Consumer, topic: str) -> bool:
-        # A position passes the markers of transactions too, so it reaches the end.
-        if self._ends is None:
-            return False
-        positions = consumer.position([TopicPartition(topic, partition) for partition in self._ends])
-        return all(self._ends[p.partition] == 0 or p.offset >= self._ends[p.partition] for p in positions)
+    def _see(self, record: LogRecord) -> None:
+        self._recorder.add(
+            CompletionRead(
+                reader=self._reader,
+                partition=record.partition,
+                offset=record.offset,
+                event_id=record.header("ce_id") or "",
+            )
+        )
