@@ -71,7 +71,8 @@ def _current() -> dict[str, _Schema]:
 
 @cache
 def _readable() -> dict[bytes, _Schema]:
-    released = [schema for release in (files("schemas") / "released").iterdir() for schema in _load(release)]
+    releases = [folder for folder in (files("schemas") / "released").iterdir() if folder.is_dir()]
+    released = [schema for folder in releases for schema in _load(folder)]
     return {schema.fingerprint: schema for schema in [*released, *_current().values()]}
 
 
