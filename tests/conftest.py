@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 from runtime.kafka_admin import KafkaAdmin
@@ -23,6 +24,10 @@ from storage.admin import create_database, drop_database
 from storage.connection import Database
 from tests.servers import TEMPLATE, database_at, kafka_server, postgres_server
 from tests.shared import Server, SharedServers, address_of
+
+# The same examples in every run: what is red is red again. `--hypothesis-profile=default` looks for others.
+hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("fixed")
 
 SHARED = pytest.StashKey[SharedServers]()
 

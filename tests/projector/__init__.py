@@ -1,0 +1,1 @@
+"""The project stage: what a job is, given its variations."""
