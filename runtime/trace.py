@@ -1,5 +1,6 @@
 """W3C trace context: one `traceparent` from the POST, through every record, to the completion event."""
 
+import os
 import random
 import re
 from typing import Final
@@ -8,6 +9,7 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 
 # Unique, not secret: the system's own generator would cost two system calls for each.
 _random: Final = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
 
 
 def valid_traceparent(value: str | None) -> str | None:

@@ -4,6 +4,7 @@ Every derived id is a pure function of what it names, so that any process comput
 names below are held by readers of our topics: never change.
 """
 
+import os
 import random
 import uuid
 from typing import Final, Literal, NewType
@@ -26,6 +27,8 @@ _ULID_CHARACTERS: Final = 26
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 # Unique, not secret: the system's own generator would cost a system call for each.
 _random: Final = random.Random()  # noqa: S311
+# Processes forked from one that has imported this would all draw the same ids.
+os.register_at_fork(after_in_child=_random.seed)
 
 
 class InvalidId(ValueError):

@@ -103,7 +103,7 @@ class Pipeline:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.folder = folder
-        self._environment = {
+        self.environment = {
             **os.environ,
             "DATABASE_URL": settings.database_url.get_secret_value(),
             "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
@@ -128,7 +128,7 @@ class Pipeline:
             name,
             [sys.executable, "-m", "clonepost", "run", name],
             log=self.folder / f"{name}.log",
-            environment={**self._environment, "CLONEPOST_INSTANCE": name},
+            environment={**self.environment, "CLONEPOST_INSTANCE": name},
         )
         child.start()
         self.roles[name] = child
@@ -227,6 +227,11 @@ class Pipeline:
         """Rows of the database."""
         with self.database.transaction() as connection:
             return connection.execute(statement, parameters).fetchall()
+
+    def execute(self, statement: str, *parameters: Any) -> None:
+        """Run one statement in the database."""
+        with self.database.transaction() as connection:
+            connection.execute(statement, parameters)
 
     def _ready(self) -> bool:
         try:

@@ -1,0 +1,120 @@
+"""Processes that die at one failpoint after the other, and are started again to die at the next."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.awaiting import eventually
+from tests.kills.forked import ForkedRole, KilledPipeline
+
+EVERYWHERE: Final = ("publish.queued", "loop.handled", "loop.offsets_sent")
+"""What dedup, generate and project pass alike."""
+
+FAILPOINTS: Final = {
+    "api": ("ingest.queued", "ingest.acknowledged", "ingest.answered"),
+    "dedup": ("dedup.written", "dedup.committed", *EVERYWHERE),
+    "generate": (
+        *("fanout.written", "fanout.committed", "fanout.submitted", "claim.written", "claim.committed"),
+        *("work.begun", "work.made", "results.written", "results.committed", "results.published"),
+        *("renew.written", "renew.committed", "steps.committed"),
+        *("sweep.written", "sweep.committed", "sweep.published", *EVERYWHERE),
+    ),
+    "project": ("project.written", "project.committed", *EVERYWHERE),
+    "relay": (
+        *("relay.lead", "relay.fence", "relay.scan", "relay.select", "relay.publish", "relay.end_transaction"),
+        *("relay.read_back", "relay.mark", "relay.commit"),
+    ),
+}
+"""Where each role can die."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One process name and the failpoints at which it is still to die."""
+
+    name: str
+    role: str
+    left: list[str]
+    process: ForkedRole | None = None
+    armed: str | None = None
+    log_bytes: int = 0
+    deaths: list[str] = field(default_factory=list)
+
+
+def lanes() -> list[Lane]:
+    """One process of each role; two of the role with the most failpoints, which share them."""
+    found = [Lane(role, role, list(places)) for role, places in FAILPOINTS.items() if role != "generate"]
+    places = FAILPOINTS["generate"]
+    return [
+        *found,
+        Lane("generate-a", "generate", list(places[0::2])),
+        Lane("generate-b", "generate", list(places[1::2])),
+    ]
+
+
+class Fleet:
+    """The processes of one pipeline. Each dies at its `at_pass`-th pass of each of its failpoints, and then lives."""
+
+    def __init__(self, pipeline: KilledPipeline, lanes: Sequence[Lane], *, at_pass: int) -> None:
+        self._pipeline = pipeline
+        self._at_pass = at_pass
+        self.lanes = list(lanes)
+
+    def start(self) -> None:
+        """Start every process, armed."""
+        for lane in self.lanes:
+            self._launch(lane)
+
+    def die_everywhere(self) -> None:
+        """Tend the processes until each of them has died at each of its failpoints."""
+        try:
+            eventually(self._tend, what="every process dies at each of its failpoints", bound_seconds=180)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self}") from error
+
+    def _tend(self) -> bool:
+        """Start again what has died; True once all of them have died everywhere. Raises when one dies otherwise."""
+        for lane in self.lanes:
+            self._look(lane)
+        return all(lane.armed is None for lane in self.lanes)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{lane.name}: died at {', '.join(lane.deaths) or 'nothing yet'}; waits for {lane.armed}; then {lane.left}"
+            for lane in self.lanes
+        )
+
+    def _look(self, lane: Lane) -> None:
+        assert lane.process is not None
+        if lane.process.ended_by is None:
+            if lane.role == "relay" and lane.armed in ("relay.fence", "relay.scan") and self._at_pass > 1:
+                # A healthy relay gets there once in its life: take its lock away.
+                self._cut_off("clonepost-relay")
+            return
+        last_words = self._pipeline.log(lane.name).encode()[lane.log_bytes :].decode("utf-8", "replace")
+        if lane.process.ended_by != -signal.SIGKILL or f'"name": "{lane.armed}"' not in last_words:
+            raise AssertionError(
+                f"{lane.name} was to die at {lane.armed}, but ended with {lane.process.ended_by}\n{last_words[-4_000:]}"
+            )
+        lane.deaths.append(f"{lane.armed}")
+        import time
+
+        print(f"{time.monotonic():.1f}", lane.name, lane.armed, flush=True)
+        self._launch(lane)
+
+    def _launch(self, lane: Lane) -> None:
+        lane.armed = lane.left.pop(0) if lane.left else None
+        if lane.role == "relay":
+            # A new process need not wait until the old one has been silent: safety is the lock and the fence.
+            self._pipeline.execute("UPDATE relay_checkpoints SET leader_seen_at = NULL")
+        lane.log_bytes = len(self._pipeline.log(lane.name).encode())
+        failpoints = "" if lane.armed is None else f"{lane.armed}=kill@{self._at_pass}"
+        lane.process = self._pipeline.fork(lane.name, lane.role, CLONEPOST_FAILPOINTS=failpoints)
+
+    def _cut_off(self, application: str) -> None:
+        self._pipeline.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = %s""",
+            application,
+        )
