@@ -19,6 +19,7 @@ _COMMANDS = {
     "credits": ("clonepost.commands.credits", "app"),
     "dlq": ("clonepost.commands.dlq", "app"),
     "lag": ("clonepost.commands.lag", "lag"),
+    "check": ("clonepost.commands.check", "check_system"),
     "doctor": ("clonepost.commands.doctor", "doctor"),
     "bench": ("clonepost.commands.bench", "app"),
 }

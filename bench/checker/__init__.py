@@ -8,13 +8,14 @@ from bench.checker.checking import check, collect, judge
 from bench.checker.drain import wait_until_drained
 from bench.checker.history import History, Recorder, read_history
 from bench.checker.report import Report, Violation
-from bench.checker.system import System
+from bench.checker.system import System, Unreadable
 
 __all__ = [
     "History",
     "Recorder",
     "Report",
     "System",
+    "Unreadable",
     "Violation",
     "check",
     "collect",

@@ -42,12 +42,12 @@ _JUDGES: Final[dict[int, Callable[[Facts, Findings], None]]] = {
 
 
 def check(system: System, history: History | Path) -> Report:
-    """Read a system that has drained (`wait_until_drained`) and judge it. Raises Unreadable, psycopg.Error."""
+    """Read a system that has drained (`wait_until_drained`) and judge it. Raises Unreadable."""
     return judge(collect(system, history))
 
 
 def collect(system: System, history: History | Path) -> Snapshot:
-    """Read topics, groups and tables."""
+    """Read topics, groups and tables. Raises Unreadable."""
     seen = read_history(history) if isinstance(history, Path) else history
     whole = {read.job for read in seen.job_read if read.body}
     return Snapshot(

@@ -3,12 +3,11 @@
 import time
 from typing import Final
 
-import psycopg
 from confluent_kafka import KafkaException
 
 from bench.checker.history import Drained
-from bench.checker.logs import Unreadable, committed_offsets, end_offsets
-from bench.checker.system import GROUPS, System
+from bench.checker.logs import committed_offsets, end_offsets
+from bench.checker.system import GROUPS, System, Unreadable
 from bench.checker.tables import unfinished
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
@@ -41,6 +40,6 @@ def _waiting_for(system: System) -> str | None:
                 return f"{stage} is {behind} records behind"
         # A job that was admitted between the first look and the last one shows now.
         running, unmarked = unfinished(system.database_url)
-    except (Unreadable, KafkaException, psycopg.OperationalError) as error:
+    except (Unreadable, KafkaException) as error:
         return f"an answer: {error}"
     return f"{running} running jobs, {unmarked} outbox rows that are not marked" if running or unmarked else None

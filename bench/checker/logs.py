@@ -18,6 +18,7 @@ from bench.checker.system import (
     REQUESTS,
     VARIATION_RESULTS,
     System,
+    Unreadable,
 )
 
 READ: Final = (REQUESTS, ADMISSIONS, VARIATION_RESULTS, JOB_EVENTS, JOBS_COMPLETED, DEAD_LETTERS)
@@ -27,10 +28,6 @@ _SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.02
 _BATCH: Final = 10_000
 _KEPT_HEADERS: Final = frozenset({"ce_id", "ce_type", "reply_to", "dlq_topic", "dlq_partition", "dlq_offset"})
-
-
-class Unreadable(RuntimeError):
-    """The broker did not answer, or a topic could not be read to its end."""
 
 
 def read_logs(system: System, names: Iterable[str] = READ) -> dict[str, Log]:
@@ -127,7 +124,7 @@ def _topic_ids(system: System, names: Iterable[str]) -> dict[str, tuple[str, int
     found = {}
     for name in wanted:
         try:
-            description = futures[system.topic(name)].result(_SECONDS)
+            description = futures[system.topic(name)].result(_SECONDS + 5)
         except KafkaException as error:
             raise Unreadable(f"{system.topic(name)}: {error.args[0].str()}") from error
         most, least = (

@@ -100,9 +100,9 @@ class Report:
     def __str__(self) -> str:
         lines = []
         for f in self.findings:
+            state = "BROKEN" if f.broken else "ok" if f.checked else "unseen"
             lines.append(
-                f"{f.invariant:>2} {'ok' if not f.broken else 'BROKEN':<7}{f.checked:>9} checked"
-                f"{f.broken:>7} broken  {INVARIANTS[f.invariant]}"
+                f"{f.invariant:>2} {state:<7}{f.checked:>9} checked{f.broken:>7} broken  {INVARIANTS[f.invariant]}"
             )
             lines += [f"     note: {count} {note}" for note, count in sorted(f.notes.items())]
             lines += [f"     {violation.where}: {violation.what}" for violation in f.violations]

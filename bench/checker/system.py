@@ -16,6 +16,10 @@ GROUPS: Final[Mapping[str, str]] = {"dedup": REQUESTS, "generate": ADMISSIONS, "
 """Each consuming stage and the topic that it reads."""
 
 
+class Unreadable(RuntimeError):
+    """Kafka or Postgres did not answer, or a topic could not be read to its end: nothing was judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """One running system.

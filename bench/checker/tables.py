@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -19,6 +20,7 @@ from bench.checker.snapshot import (
     Variation,
     Wallet,
 )
+from bench.checker.system import Unreadable
 
 _ROWS: Final = 10_000
 _UUID_CHARACTERS: Final = 36
@@ -57,8 +59,8 @@ Row = TypeVar("Row")
 
 
 def read_tables(database_url: str, *, creatives_of: Sequence[str]) -> Tables:
-    """Every table at one moment. `creatives_of` names the jobs whose creatives are wanted too."""
-    with psycopg.connect(database_url, application_name="clonepost-checker", options="-c timezone=UTC") as connection:
+    """Every table at one moment. `creatives_of` names the jobs whose creatives are wanted too. Raises Unreadable."""
+    with _connection(database_url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         creatives = connection.execute(_CREATIVES, (list(creatives_of),)).fetchall()
@@ -84,13 +86,22 @@ def read_tables(database_url: str, *, creatives_of: Sequence[str]) -> Tables:
 
 
 def unfinished(database_url: str) -> tuple[int, int]:
-    """How many jobs still run, and how many outbox rows are not marked."""
-    with psycopg.connect(database_url, application_name="clonepost-checker", connect_timeout=5) as connection:
+    """How many jobs still run, and how many outbox rows are not marked. Raises Unreadable."""
+    with _connection(database_url) as connection:
         row = connection.execute(
             """SELECT (SELECT count(*) FROM jobs WHERE status = 'running'),
                       (SELECT count(*) FROM outbox WHERE published_at IS NULL)"""
         ).fetchone()
     return (0, 0) if row is None else (row[0], row[1])
+
+
+@contextmanager
+def _connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    try:
+        with psycopg.connect(database_url, application_name="clonepost-checker", connect_timeout=5) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise Unreadable(f"postgres: {type(error).__name__} ({error.sqlstate or 'no answer'})") from error
 
 
 def _rows(connection: psycopg.Connection[Any], kind: type[Row], statement: str) -> list[Row]:

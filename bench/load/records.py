@@ -31,7 +31,8 @@ class InternalSystem:
                 "enable.idempotence": True,
                 "acks": "all",
                 "partitioner": "murmur2_random",
-                "delivery.timeout.ms": 10_000,
+                # An outage stalls it: giving a record up would leave its fate unknown, and double it.
+                "delivery.timeout.ms": 120_000,
                 "linger.ms": 2,
                 "allow.auto.create.topics": False,
                 "enable.metrics.push": False,

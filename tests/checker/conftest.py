@@ -1,6 +1,8 @@
-"""One good run a session: every role, a load of every kind, then a snapshot that tests change and judge again."""
+"""One good run a session: every role, a load of every kind; then a snapshot that tests change and judge again."""
 
 import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,37 +10,61 @@ import pytest
 from bench.checker import Recorder, System, collect, wait_until_drained
 from bench.checker.snapshot import Snapshot
 from bench.load import Analyst, Load, make_tenants, plan, reference_lines
+from runtime.kafka_admin import KafkaAdmin
+from schemas.topics import ALL_TOPICS
 from storage import keys, reference
-from tests.e2e.conftest import pipeline
+from storage.admin import create_database, drop_database
+from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
-
-__all__ = ["pipeline"]
+from tests.servers import TEMPLATE, database_at
 
 SEED = 11
 OPERATIONS = 300
 
 
-@pytest.fixture(scope="module")
-def system(pipeline: Pipeline) -> System:
-    """Where the checker finds the pipeline."""
-    settings = pipeline.settings
-    return System(settings.kafka, settings.database_url.get_secret_value(), settings.topic_prefix)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A system that has drained, and what its clients saw."""
+
+    system: System
+    history: Path
 
 
-@pytest.fixture(scope="module")
-def history_file(pipeline: Pipeline, system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The history of a load that has run and drained."""
+@pytest.fixture(scope="session")
+def run(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The load has run, every role has stopped; topics and tables are as they left them."""
+    name = f"checker_{uuid.uuid4().hex[:12]}"
+    create_database(postgres, name, template=TEMPLATE)
+    settings = test_settings(kafka, database_at(postgres, name), f"c{uuid.uuid4().hex[:8]}.")
+    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+    folder: Path = tmp_path_factory.mktemp("checker")
+    system = System(settings.kafka, settings.database_url.get_secret_value(), settings.topic_prefix)
+    pipeline = Pipeline(settings, folder)
+    try:
+        pipeline.start()
+        _load(pipeline, system, folder / "history.jsonl")
+    finally:
+        pipeline.close()
+    yield Run(system, folder / "history.jsonl")
+    drop_database(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def good(run: Run) -> Snapshot:
+    """The snapshot of that run. Frozen: a test changes a copy."""
+    return collect(run.system, run.history)
+
+
+def _load(pipeline: Pipeline, system: System, file: Path) -> None:
     tenants = make_tenants(seed=SEED)
     with pipeline.database.transaction() as connection:
         reference.import_lines(connection, reference_lines(tenants))
         for tenant in tenants:
-            _, tenant.api_key = keys.create(
-                connection, uuid.UUID(tenant.org), scopes=["*"], tier="partner", environment="test"
-            )
+            org = uuid.UUID(tenant.org)
+            _, tenant.api_key = keys.create(connection, org, scopes=["*"], tier="partner", environment="test")
     for tenant in tenants:
         pipeline.await_key(tenant.api_key)
     operations = plan(tenants, seed=SEED, operations=OPERATIONS)
-    file = tmp_path_factory.mktemp("history") / "history.jsonl"
     with (
         Recorder(file) as recorder,
         Analyst(system, recorder),
@@ -47,10 +73,3 @@ def history_file(pipeline: Pipeline, system: System, tmp_path_factory: pytest.Te
         load.run(operations)
         load.follow(operations)
         recorder.add(wait_until_drained(system))
-    return file
-
-
-@pytest.fixture(scope="module")
-def good(system: System, history_file: Path) -> Snapshot:
-    """The snapshot of that run. Frozen: a test changes a copy."""
-    return collect(system, history_file)

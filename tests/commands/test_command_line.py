@@ -20,7 +20,21 @@ from runtime.publishing import Outgoing, Publisher
 from runtime.settings import Settings
 from schemas.topics import ALL_TOPICS
 
-COMMANDS = {"up", "down", "status", "run", "tail", "reference", "keys", "credits", "dlq", "lag", "doctor", "bench"}
+COMMANDS = {
+    "up",
+    "down",
+    "status",
+    "run",
+    "tail",
+    "reference",
+    "keys",
+    "credits",
+    "dlq",
+    "lag",
+    "check",
+    "doctor",
+    "bench",
+}
 UNREACHABLE = {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/none", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
 
