@@ -15,7 +15,7 @@ from producer.openapi_parts import (
     unkeyed,
 )
 from schemas import http
-from schemas.errors import HTTP_STATUS
+from schemas.errors import HTTP_STATUS, ErrorCode
 from schemas.request_rules import MAX_IDEMPOTENCY_KEY_CHARACTERS
 
 VERSION: Final = "1.0.0"
@@ -145,6 +145,7 @@ def _job_paths() -> dict[str, Any]:
                 errors=(404, 409),
                 parameters=(_JOB,),
                 endpoint_class="write-light",
+                conflicts=(ErrorCode.CONFLICT,),
             )
         },
     }

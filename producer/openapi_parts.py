@@ -16,6 +16,7 @@ Answers = Mapping[int, tuple[type[BaseModel] | str | None, str]]
 _ULID: Final = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
 _REQUEST_ID: Final = f"req_{_ULID}"
 
+_CONFLICTS: Final = (ErrorCode.CONFLICT, ErrorCode.IDEMPOTENCY_CONFLICT, ErrorCode.DEADLINE_EXCEEDED)
 _ERRORS: Final[Mapping[int, tuple[str, tuple[ErrorCode, ...]]]] = {
     400: ("Malformed JSON, or bytes that are no UTF-8.", (ErrorCode.VALIDATION_FAILED,)),
     401: ("No key, or one that is not valid.", (ErrorCode.UNAUTHENTICATED,)),
@@ -25,7 +26,7 @@ _ERRORS: Final[Mapping[int, tuple[str, tuple[ErrorCode, ...]]]] = {
     409: (
         "The request contradicts what there is: layer ambiguity, a container id or an Idempotency-Key used for another "
         "request, a deadline that has passed, a stage that refuses.",
-        (ErrorCode.CONFLICT, ErrorCode.IDEMPOTENCY_CONFLICT, ErrorCode.DEADLINE_EXCEEDED),
+        _CONFLICTS,
     ),
     413: ("The body is larger than 128 KB.", (ErrorCode.VALIDATION_FAILED,)),
     415: ("The body is not sent as JSON.", (ErrorCode.VALIDATION_FAILED,)),
@@ -59,11 +60,13 @@ def keyed(
     errors: tuple[int, ...] = (),
     parameters: tuple[dict[str, Any], ...] = (),
     endpoint_class: EndpointClass = "read-light",
+    conflicts: tuple[ErrorCode, ...] = _CONFLICTS,
 ) -> dict[str, Any]:
-    """An operation that needs a key."""
+    """An operation that needs a key. `conflicts` are the codes of its 409, if it has one."""
     responses = {str(status): _answer(status, body, text, limited=True) for status, (body, text) in answers.items()}
     for status in sorted({*errors, *_KEYED}):
-        responses[str(status)] = error(status, limited=status != 401)
+        codes = conflicts if status == 409 else _ERRORS[status][1]
+        responses[str(status)] = error(status, codes, limited=status != 401)
     needs = "Any valid key." if scope is None else f"Needs the scope `{scope}`."
     return {
         "summary": summary,
@@ -77,20 +80,23 @@ def keyed(
 def unkeyed(summary: str, operation_id: str, answers: Answers, *, errors: tuple[int, ...] = ()) -> dict[str, Any]:
     """An operation that needs no key."""
     responses = {str(status): _answer(status, body, text, limited=False) for status, (body, text) in answers.items()}
-    responses |= {str(status): error(status, limited=False) for status in errors}
+    responses |= {str(status): error(status, _ERRORS[status][1], limited=False) for status in errors}
     return {"summary": summary, "operationId": operation_id, "security": [], "responses": responses}
 
 
-def error(status: int, *, limited: bool) -> dict[str, Any]:
-    """An error answer: the envelope, its codes, an example."""
-    text, codes = _ERRORS[status]
+def error(status: int, codes: tuple[ErrorCode, ...], *, limited: bool) -> dict[str, Any]:
+    """An error answer: the envelope with one of these codes, an example."""
+    text, _ = _ERRORS[status]
     answer = _answer(status, http.ErrorEnvelope, f"{text} Code {' or '.join(f'`{code}`' for code in codes)}.", limited)
+    content = answer["content"]["application/json"]
+    narrowed = {"properties": {"error": {"properties": {"code": {"enum": [code.value for code in codes]}}}}}
+    content["schema"] = {"allOf": [content["schema"], narrowed]}
     if status in _EXAMPLES:
         message, details = _EXAMPLES[status]
         body: dict[str, Any] = {"code": codes[0].value, "message": message, "requestId": _REQUEST_ID}
         if details is not None:
             body["details"] = dict(details)
-        answer["content"]["application/json"]["example"] = {"error": body}
+        content["example"] = {"error": body}
     return answer
 
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from producer.ingest.requests import clone_record, outgoing
 from runtime.publishing import Publisher
+from runtime.schema_registry import connect
 from runtime.settings import Settings, kafka_client_settings
 from runtime.trace import new_traceparent
 from schemas.canonical import CloneRequest, job_id
@@ -21,14 +22,18 @@ from schemas.request_rules import request_from_event
 class ClonePublisher:
     """Publishes clone requests and cancels. One instance per process; safe to share between threads.
 
-    Settings come from `KAFKA_*` variables (`KAFKA_BOOTSTRAP_SERVERS` at least) unless they are given.
+    Settings come from `KAFKA_*` variables (`KAFKA_BOOTSTRAP_SERVERS` at least) unless they are given. With a
+    `SCHEMA_REGISTRY_URL` records leave in the Confluent wire format, else as Avro single objects; both are read.
     """
 
     def __init__(self, *, requested_by: str, settings: Settings | None = None) -> None:
-        """`requested_by` names the calling system, as events will show it."""
+        """`requested_by` names the calling system, as events will show it.
+
+        Raises RegistryUnavailable when a schema registry is configured and does not answer.
+        """
         self._requested_by = requested_by
         self._settings = settings or Settings(kafka=kafka_client_settings(os.environ))
-        self._publisher = Publisher(self._settings)
+        self._publisher = Publisher(self._settings, framing=connect(self._settings))
 
     def __enter__(self) -> Self:
         return self

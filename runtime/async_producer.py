@@ -13,8 +13,9 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.errors import BrokerUnavailable
+from runtime.framing import Framing
 from runtime.kafka import new_producer
-from runtime.publishing import Outgoing
+from runtime.publishing import Outgoing, on_the_wire
 from runtime.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -28,8 +29,11 @@ Delivered = Callable[[str | None], None]
 class AsyncProducer:
     """An idempotent producer for one event loop."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, **changes: Any) -> None:
+    def __init__(
+        self, settings: Settings, loop: asyncio.AbstractEventLoop, *, framing: Framing | None = None, **changes: Any
+    ) -> None:
         self._settings = settings
+        self._framing = framing
         self._changes = changes
         self._loop = loop
         self._reports: deque[tuple[Delivered, str | None]] = deque()
@@ -51,7 +55,7 @@ class AsyncProducer:
         try:
             self._producer.produce(
                 record.topic,
-                record.value,
+                on_the_wire(record, self._framing),
                 record.key,
                 -1 if record.partition is None else record.partition,
                 on_delivery=report,

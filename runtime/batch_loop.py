@@ -22,6 +22,7 @@ from runtime import metrics
 from runtime.backoff import full_jitter
 from runtime.errors import Fatal, Retryable
 from runtime.failpoint import failpoint
+from runtime.framing import Framing
 from runtime.kafka import new_consumer
 from runtime.record import Batch, TopicPartition
 from runtime.settings import Settings
@@ -65,11 +66,13 @@ class BatchLoop:
         *,
         stage: str,
         topics: Sequence[str],
+        framing: Framing | None = None,
         batch_records: int = 1_000,
     ) -> None:
         """`stage` names the consumer group and the metrics; `topics` are full names."""
         self._consumer: Consumer = new_consumer(settings, group=stage, on_commit=self._on_commit)
         self._handler = handler
+        self._framing = framing
         self._stage = stage
         self._topics = list(topics)
         self._batch_records = batch_records
@@ -112,7 +115,7 @@ class BatchLoop:
         place = TopicPartition(message.topic() or "", message.partition() or 0)
         if error is None:
             batch.ends.pop(place, None)
-            batch.records.append(message)
+            batch.records.append(message if self._framing is None else self._framing.record(message))
         elif error.code() == KafkaError._PARTITION_EOF:
             batch.ends[place] = message.offset() or 0
         elif error.code() in _LOST_RECORDS:

@@ -10,6 +10,7 @@ from typing import Final
 
 from runtime import metrics
 from runtime.errors import Poison
+from runtime.framing import value_as_read
 from runtime.poison_limit import PoisonLimit
 from runtime.publishing import Outgoing
 from runtime.record import Record, header_pairs, raw_bytes
@@ -69,6 +70,7 @@ def dead_letter(record: Record, error: Poison, *, stage: str, dead_letters_topic
     return Outgoing(
         topic=dead_letters_topic,
         key=raw_bytes(record.key()),
-        value=raw_bytes(record.value()),
+        value=value_as_read(record),
         headers=[*((name, value.encode()) for name, value in ours.items()), *own_id, *kept],
+        as_it_is=True,
     )

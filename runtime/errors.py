@@ -22,6 +22,10 @@ class BrokerUnavailable(Retryable):
     """Kafka did not acknowledge. What was produced may or may not be in the log; producing it again is safe."""
 
 
+class RegistryUnavailable(Retryable):
+    """The schema registry did not answer. Records whose ids are known go on without it."""
+
+
 class ConstraintViolated(Retryable):
     """Another writer was faster. Read again and decide again."""
 

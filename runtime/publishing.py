@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.errors import BrokerUnavailable
 from runtime.failpoint import failpoint
+from runtime.framing import Framing
 from runtime.kafka import new_producer
 from runtime.settings import Settings
 
@@ -28,6 +29,13 @@ class Outgoing:
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+    as_it_is: bool = False
+    """The value is not of our making and keeps its framing: a dead letter."""
+
+
+def on_the_wire(record: Outgoing, framing: Framing | None) -> bytes | None:
+    """The value as it is produced."""
+    return record.value if framing is None or record.as_it_is else framing.outgoing(record.value)
 
 
 class Publishing(Protocol):
@@ -44,8 +52,11 @@ class Publisher:
     A failure replaces the client, so that nothing half-sent is delivered later, and raises BrokerUnavailable.
     """
 
-    def __init__(self, settings: Settings, *, flush_seconds: float = 15.0, **changes: Any) -> None:
+    def __init__(
+        self, settings: Settings, *, framing: Framing | None = None, flush_seconds: float = 15.0, **changes: Any
+    ) -> None:
         self._settings = settings
+        self._framing = framing
         self._changes = changes
         self._flush_seconds = flush_seconds
         self._failures: list[str] = []
@@ -84,7 +95,7 @@ class Publisher:
             try:
                 self._producer.produce(
                     record.topic,
-                    record.value,
+                    on_the_wire(record, self._framing),
                     record.key,
                     -1 if record.partition is None else record.partition,
                     headers=list(record.headers) if record.headers else None,

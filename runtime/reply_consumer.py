@@ -9,7 +9,8 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.errors import BrokerUnavailable
+from runtime.errors import BrokerUnavailable, RegistryUnavailable
+from runtime.framing import Framing
 from runtime.kafka import new_consumer
 from runtime.record import raw_bytes
 from runtime.settings import Settings
@@ -32,6 +33,7 @@ class ReplyConsumer:
         partitions: int,
         loop: asyncio.AbstractEventLoop,
         receive: Callable[[Sequence[bytes]], None],
+        framing: Framing | None = None,
     ) -> None:
         """Assign a random partition at its end. Raises BrokerUnavailable when the end cannot be learnt.
 
@@ -41,6 +43,7 @@ class ReplyConsumer:
         self._topic = topic
         self._loop = loop
         self._receive = receive
+        self._framing = framing
         self._stopping = threading.Event()
         self._consumer: Consumer = new_consumer(
             settings, group="replies", **{"enable.partition.eof": False, "fetch.wait.max.ms": 50}
@@ -79,12 +82,21 @@ class ReplyConsumer:
         values = []
         for message in messages:
             error = message.error()
-            value = raw_bytes(message.value())
+            value = self._value(message) if error is None else None
             if error is not None:
                 self._recover(error)
             elif value is not None:
                 values.append(value)
         return values
+
+    def _value(self, message: Message) -> bytes | None:
+        value = raw_bytes(message.value())
+        try:
+            return value if self._framing is None else self._framing.incoming(value)
+        except RegistryUnavailable as error:
+            # Whoever waits for it answers 202, and nothing is lost.
+            _log.warning("reply_error", error=str(error))
+            return None
 
     def _recover(self, error: KafkaError) -> None:
         _log.warning("reply_error", error=error.name())

@@ -1,6 +1,7 @@
 """Settings of one process, read from the environment once, in `main()`.
 
 Every `KAFKA_*` variable goes to librdkafka untouched: `KAFKA_SECURITY_PROTOCOL=SASL_SSL` is `security.protocol`.
+Likewise every `SCHEMA_REGISTRY_*` variable goes to the registry's client: `SCHEMA_REGISTRY_URL` is `url`.
 """
 
 import os
@@ -13,16 +14,26 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from runtime.failpoint import triggers
 
 _KAFKA_PREFIX: Final = "KAFKA_"
+_REGISTRY_PREFIX: Final = "SCHEMA_REGISTRY_"
 
 GeneratorName = Literal["embedded", "instant", "scripted"]
 
 
 def kafka_client_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return librdkafka's settings from `KAFKA_*` variables: prefix off, lower case, underscores to dots."""
+    return _prefixed(environment, _KAFKA_PREFIX)
+
+
+def schema_registry_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the registry client's settings from `SCHEMA_REGISTRY_*` variables, named in the same way."""
+    return _prefixed(environment, _REGISTRY_PREFIX)
+
+
+def _prefixed(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {
-        name.removeprefix(_KAFKA_PREFIX).lower().replace("_", "."): value
+        name.removeprefix(prefix).lower().replace("_", "."): value
         for name, value in environment.items()
-        if name.startswith(_KAFKA_PREFIX) and value != ""
+        if name.startswith(prefix) and value != ""
     }
 
 
@@ -39,6 +50,11 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = Field(
         default_factory=lambda: kafka_client_settings(os.environ),
         description="librdkafka settings, from every KAFKA_* variable",
+    )
+    schema_registry: dict[str, str] = Field(
+        default_factory=lambda: schema_registry_settings(os.environ),
+        description="the schema registry client's settings, from every SCHEMA_REGISTRY_* variable; none without a URL",
+        repr=False,
     )
     topic_prefix: str = ""
     """Put before every topic, group and transactional id: several systems on one cluster, or a test of its own."""

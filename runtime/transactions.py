@@ -14,8 +14,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from runtime.errors import BrokerUnavailable, Fatal
 from runtime.failpoint import failpoint
+from runtime.framing import Framing
 from runtime.kafka import new_consumer, new_producer
-from runtime.publishing import Outgoing
+from runtime.publishing import Outgoing, on_the_wire
 from runtime.settings import Settings
 from schemas.headers import CE_ID
 
@@ -28,8 +29,9 @@ _ROUND: Final = 1_000
 class TransactionalPublisher:
     """One epoch of the transactional id. After any error throw it away: a new one fences it."""
 
-    def __init__(self, settings: Settings, transactional_id: str) -> None:
+    def __init__(self, settings: Settings, transactional_id: str, framing: Framing | None = None) -> None:
         """Fence every earlier holder of the id and end its open transaction. Raises BrokerUnavailable."""
+        self._framing = framing
         self._producer: Producer = new_producer(
             settings, **{"transactional.id": transactional_id, "transaction.timeout.ms": 20_000, "linger.ms": 0}
         )
@@ -45,7 +47,7 @@ class TransactionalPublisher:
             for record in records:
                 self._producer.produce(
                     record.topic,
-                    record.value,
+                    on_the_wire(record, self._framing),
                     record.key,
                     -1 if record.partition is None else record.partition,
                     headers=list(record.headers),

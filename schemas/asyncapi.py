@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from schemas.codec import schema_json
-from schemas.events import EVENT_NAMES
+from schemas.events import EVENT_NAMES, EventName
+from schemas.example_records import examples
 from schemas.headers import CE_ID, CE_SOURCE, CE_TIME, CE_TYPE, REPLY_TO, TRACEPARENT
 from schemas.topics import ALL_TOPICS, REQUESTS, Topic
 
@@ -19,7 +20,9 @@ def document() -> dict[str, Any]:
             "title": "clonepost",
             "version": VERSION,
             "description": "Clone a top performer. Records use Avro single-object encoding: C3 01, the schema's "
-            "CRC-64-AVRO fingerprint (8 bytes, little-endian), the body.",
+            "CRC-64-AVRO fingerprint (8 bytes, little-endian), the body. Where the cluster has a schema registry they "
+            "are written in the Confluent wire format: 00, the schema's id (4 bytes, big-endian), the body; subjects "
+            "are the records' full names. Both are read.",
         },
         "defaultContentType": "application/avro",
         "channels": {topic.name: _channel(topic) for topic in ALL_TOPICS},
@@ -57,7 +60,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _message(name: Any) -> dict[str, Any]:
+def _message(name: EventName) -> dict[str, Any]:
     schema = schema_json(name)
     text = {"type": "string"}
     return {
@@ -70,5 +73,8 @@ def _message(name: Any) -> dict[str, Any]:
             "properties": dict.fromkeys((CE_ID, CE_TYPE, CE_SOURCE, CE_TIME, TRACEPARENT, REPLY_TO), text),
         },
         "payload": {"schemaFormat": _AVRO, "schema": schema},
+        "examples": [
+            {"name": example.name, "summary": example.about, "payload": example.record} for example in examples(name)
+        ],
         "bindings": {"kafka": {"key": {"type": "string", "description": "containerId as lower-case UUID text"}}},
     }

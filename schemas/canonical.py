@@ -1,4 +1,4 @@
-"""The canonical request, and the job id that is a function of it. Never change. Vectors: `vectors/identity.json`.
+"""The canonical request, and the job id that is a function of it. Never change. Exactly: `vectors/README.md`.
 
 Canonical form: JSON with sorted keys, no white space, unescaped UTF-8; ids as lower-case UUID text; `mode`,
 `variations`, `projectLayerId` and `overrides` only where they differ from their defaults ("fork", 1, none, none).

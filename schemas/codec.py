@@ -1,4 +1,6 @@
-"""Bytes to records and back: Avro single-object encoding, and the Confluent wire format where a registry is in use.
+"""Bytes to records and back, in Avro single-object encoding.
+
+Where a schema registry is in use, `runtime.framing` exchanges that for the Confluent wire format at the edge.
 
 Decoding is total: any bytes give a record of a known schema or UndecodableRecord, nothing else. A schema is chosen by
 its pinned fingerprint alone, so that bytes from outside can never bring a schema of their own.
@@ -9,13 +11,13 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final, cast
 
 import fastavro
-from fastavro.schema import fingerprint, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 from fastavro.types import Schema
 
+from schemas import avsc
 from schemas.events import EVENT_NAMES, EventName
 
 # A producer's limit is 1 MB; nothing of ours comes near it. Checked before any byte is interpreted.
@@ -24,7 +26,6 @@ MAX_RECORD_BYTES: Final = 1_048_576
 _SINGLE_OBJECT: Final = b"\xc3\x01"
 _SINGLE_OBJECT_HEADER_BYTES: Final = 10
 _CONFLUENT: Final = b"\x00"
-_CONFLUENT_HEADER_BYTES: Final = 5
 
 
 class UndecodableRecord(ValueError):
@@ -60,29 +61,24 @@ def _load(text: str, name: EventName) -> _Known:
     return _Known(name, fastavro.parse_schema(raw), fingerprint_of(raw))
 
 
-def _load_current() -> dict[EventName, _Known]:
-    folder = files("schemas") / "avro"
-    return {name: _load((folder / f"{name}.avsc").read_text("utf-8"), name) for name in EVENT_NAMES}
-
-
-def _load_released() -> dict[bytes, _Known]:
-    known: dict[bytes, _Known] = {}
-    for release in (files("schemas") / "released").iterdir():
-        for name in EVENT_NAMES:
-            file = release / f"{name}.avsc"
-            if file.is_file():
-                schema = _load(file.read_text("utf-8"), name)
-                known[schema.fingerprint] = schema
-    return known
-
-
-_CURRENT: Final = _load_current()
-_READABLE: Final = _load_released() | {known.fingerprint: known for known in _CURRENT.values()}
+_CURRENT: Final = {name: _load(avsc.written(name), name) for name in EVENT_NAMES}
+_READABLE: Final = {known.fingerprint: known for known in (_load(text, name) for name, text in avsc.released())} | {
+    known.fingerprint: known for known in _CURRENT.values()
+}
 
 
 def schema_json(name: EventName) -> dict[str, Any]:
     """The current schema of a record, as its `.avsc` file has it."""
-    return cast("dict[str, Any]", json.loads((files("schemas") / "avro" / f"{name}.avsc").read_text("utf-8")))
+    return cast("dict[str, Any]", json.loads(avsc.written(name)))
+
+
+def fingerprint_of_ours(text: str) -> bytes | None:
+    """The fingerprint of a schema that came from outside; None when it is none that this release can read."""
+    try:
+        found = fingerprint_of(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SchemaParseException, UnknownType):
+        return None
+    return found if found in _READABLE else None
 
 
 def encode(name: EventName, record: Mapping[str, Any]) -> bytes:
@@ -101,13 +97,10 @@ def event_name(data: bytes) -> EventName | None:
     return None if known is None else known.name
 
 
-def decode(
-    data: bytes | None, allowed: frozenset[EventName], registry: Mapping[int, EventName] | None = None
-) -> Decoded:
+def decode(data: bytes | None, allowed: frozenset[EventName]) -> Decoded:
     """Decode one record of the allowed kinds, written by this release or any before it.
 
-    `registry` maps the ids of a schema registry to our names and lets the Confluent wire format be read; ids it lacks
-    are undecodable. Raises UndecodableRecord for every other input.
+    Raises UndecodableRecord for every other input.
     """
     if data is None:
         raise UndecodableRecord("TOMBSTONE", "the record has no value; write a record, never a tombstone")
@@ -115,24 +108,24 @@ def decode(
         raise UndecodableRecord("TOO_LARGE", f"{len(data)} bytes; the limit is {MAX_RECORD_BYTES}")
     if data[:2] == _SINGLE_OBJECT and len(data) >= _SINGLE_OBJECT_HEADER_BYTES:
         writer = _READABLE.get(data[2:_SINGLE_OBJECT_HEADER_BYTES])
-        start = _SINGLE_OBJECT_HEADER_BYTES
-    elif data[:1] == _CONFLUENT and len(data) >= _CONFLUENT_HEADER_BYTES and registry is not None:
-        name = registry.get(int.from_bytes(data[1:_CONFLUENT_HEADER_BYTES], "big"))
-        writer = None if name is None else _CURRENT[name]
-        start = _CONFLUENT_HEADER_BYTES
+    elif data[:1] == _CONFLUENT:
+        # Readers with a registry have exchanged the ids that are ours before this.
+        raise UndecodableRecord(
+            "UNKNOWN_SCHEMA_ID", "it begins like the Confluent wire format, and no id of ours follows"
+        )
     else:
         raise UndecodableRecord("UNKNOWN_FRAMING", "no Avro single-object header (C3 01 and the schema's fingerprint)")
     if writer is None:
         raise UndecodableRecord("UNKNOWN_SCHEMA", "the schema's fingerprint is none that this topic's contract has")
     if writer.name not in allowed:
         raise UndecodableRecord("WRONG_RECORD", f"{writer.name} does not belong on this topic")
-    return Decoded(writer.name, _body(data, start, writer))
+    return Decoded(writer.name, _body(data, writer))
 
 
-def _body(data: bytes, start: int, writer: _Known) -> Any:
+def _body(data: bytes, writer: _Known) -> Any:
     reader = _CURRENT[writer.name]
     buffer = io.BytesIO(data)
-    buffer.seek(start)
+    buffer.seek(_SINGLE_OBJECT_HEADER_BYTES)
     try:
         record = fastavro.schemaless_reader(
             buffer, writer.schema, None if reader.fingerprint == writer.fingerprint else reader.schema

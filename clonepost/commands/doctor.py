@@ -12,7 +12,9 @@ from clonepost.commands.options import HomeOption, JsonOption, connect, print_js
 from clonepost.localstack.home import Home, home_at
 from runtime.errors import ClonepostError
 from runtime.kafka_admin import KafkaAdmin
+from runtime.schema_registry import SchemaRegistry
 from runtime.settings import Settings
+from schemas import avsc
 from schemas.topics import ALL_TOPICS
 from storage.admin import answers
 from storage.migrate import pending_migrations, upgrade
@@ -96,7 +98,14 @@ def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str
         late = [f"{stage} is {count:,} records behind" for stage, count in behind.items() if count > 10_000]
         return "; ".join(late) + ": start more processes of it, up to the partitions" if late else None
 
-    return {"kafka": kafka, "topics": topics, "postgres": postgres, "migrations": migrations, "lag": lag}
+    def schema_registry() -> str | None:
+        SchemaRegistry(settings).find("CloneRequested", avsc.written("CloneRequested"))
+        return None
+
+    found: dict[str, Check] = {"kafka": kafka, "topics": topics, "postgres": postgres, "migrations": migrations}
+    if settings.schema_registry.get("url"):
+        found["schema_registry"] = schema_registry
+    return {**found, "lag": lag}
 
 
 def processes(home: Home) -> str | None:

@@ -12,7 +12,7 @@ from runtime.errors import ClonepostError
 def run(
     role: Annotated[str, typer.Argument(help=" | ".join(f"{r.name}: {r.description}" for r in ROLES))],
 ) -> None:
-    """Run one role until SIGTERM. It reads DATABASE_URL, KAFKA_* and CLONEPOST_* from the environment.
+    """Run one role until SIGTERM. DATABASE_URL, KAFKA_*, SCHEMA_REGISTRY_* and CLONEPOST_* configure it.
 
     Example:  DATABASE_URL=postgresql://… KAFKA_BOOTSTRAP_SERVERS=broker:9092 clonepost run dedup
     """

@@ -9,6 +9,7 @@ from clonepost.commands.options import HomeOption, broker_of
 from runtime.errors import ClonepostError
 from runtime.kafka_admin import KafkaAdmin
 from runtime.record import Record, header_pairs, raw_bytes
+from runtime.schema_registry import connect_to_read
 from runtime.tailing import tail as tail_records
 from schemas import codec
 from schemas.topics import ALL_TOPICS
@@ -30,12 +31,14 @@ def tail(
     settings = broker_of(home)
     full_name = settings.topic_prefix + topic
     partitions = KafkaAdmin(settings).topic(full_name).partitions
+    framing = connect_to_read(settings)
     records = tail_records(
         settings, full_name, partitions=partitions, from_beginning=from_beginning, until_end=until_end
     )
     try:
         for record in records:
-            typer.echo(json.dumps(_shown(record), ensure_ascii=False))
+            shown = _shown(record if framing is None else framing.record(record))
+            typer.echo(json.dumps(shown, ensure_ascii=False))
     except KeyboardInterrupt:
         return
 

@@ -31,6 +31,7 @@ from runtime.async_producer import AsyncProducer
 from runtime.errors import DatabaseUnavailable, Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.reply_consumer import ReplyConsumer
+from runtime.schema_registry import connect
 from runtime.settings import Settings
 from schemas.topics import REPLIES, REQUESTS
 from storage.reads import Reads
@@ -151,13 +152,21 @@ def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: thre
     topic = patiently(stopping, lambda: admin.topic(requests))
     reply_partitions = patiently(stopping, lambda: admin.topic(replies)).partitions
     verdicts = Verdicts(loop, wait_ms=settings.reply_wait_ms)
+    framing = patiently(stopping, lambda: connect(settings))
     reply_consumer = patiently(
         stopping,
         lambda: ReplyConsumer(
-            settings, topic=replies, partitions=reply_partitions, loop=loop, receive=verdicts.receive
+            settings,
+            topic=replies,
+            partitions=reply_partitions,
+            loop=loop,
+            receive=verdicts.receive,
+            framing=framing,
         ),
     )
-    producer = AsyncProducer(settings, loop, **{"delivery.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 1})
+    producer = AsyncProducer(
+        settings, loop, framing=framing, **{"delivery.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 1}
+    )
     return _Kafka(admin, requests, topic.topic_id, verdicts, reply_consumer, producer)
 
 

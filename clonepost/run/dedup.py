@@ -6,6 +6,7 @@ from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
+from runtime.schema_registry import connect
 from schemas.topics import REQUESTS
 from storage.connection import Database
 
@@ -20,7 +21,9 @@ def main() -> None:
         topic_id = patiently(stopping, lambda: admin.topic(topic)).topic_id
         dead_letters = DeadLetters(settings, stage=STAGE)
         prefix = settings.topic_prefix
-        handler = DedupHandler(database, Publisher(settings), dead_letters, topic_id=topic_id, topic_prefix=prefix)
-        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
+        framing = patiently(stopping, lambda: connect(settings))
+        publisher = Publisher(settings, framing=framing)
+        handler = DedupHandler(database, publisher, dead_letters, topic_id=topic_id, topic_prefix=prefix)
+        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic], framing=framing)
         stop_when(stopping, loop.stop)
         loop.run()

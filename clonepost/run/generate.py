@@ -18,6 +18,7 @@ from runtime.dead_letters import DeadLetters
 from runtime.errors import Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
+from runtime.schema_registry import connect
 from runtime.settings import GeneratorName, Settings
 from schemas.topics import ADMISSIONS
 from storage.connection import Database
@@ -46,8 +47,9 @@ def main() -> None:
 def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> None:
     """Fan out, generate and sweep until `stopping` is set; then give back what has not begun and finish the rest."""
     url = require_database(settings)
+    framing = patiently(stopping, lambda: connect(settings))
     # Two publishers: while the broker does not answer, the poll loop must not queue behind the pool's retries.
-    publisher, fan_out_publisher = Publisher(settings), Publisher(settings)
+    publisher, fan_out_publisher = Publisher(settings, framing=framing), Publisher(settings, framing=framing)
     pool = Pool(
         new_generator(settings.generator),
         lambda: Database(url, application_name="clonepost-generate"),
@@ -70,7 +72,7 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
     dead_letters = DeadLetters(settings, stage=STAGE)
     prefix = settings.topic_prefix
     handler = FanOutHandler(database, fan_out_publisher, dead_letters, pool, topic_prefix=prefix)
-    loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + ADMISSIONS.name])
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=[prefix + ADMISSIONS.name], framing=framing)
     pool.start()
     sweeper.start()
     stop_when(stopping, loop.stop)

@@ -6,6 +6,7 @@ from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
+from runtime.schema_registry import connect
 from schemas.topics import JOBS_COMPLETED, VARIATION_RESULTS
 from storage.connection import Database
 
@@ -17,13 +18,15 @@ def main() -> None:
         database = Database(require_database(settings), application_name="clonepost-project")
         admin = KafkaAdmin(settings)
         completions = patiently(stopping, lambda: admin.topic(settings.topic_prefix + JOBS_COMPLETED.name))
+        framing = patiently(stopping, lambda: connect(settings))
         handler = ProjectHandler(
             database,
-            Publisher(settings),
+            Publisher(settings, framing=framing),
             DeadLetters(settings, stage=STAGE),
             completion_partitions=completions.partitions,
             topic_prefix=settings.topic_prefix,
         )
-        loop = BatchLoop(settings, handler, stage=STAGE, topics=[settings.topic_prefix + VARIATION_RESULTS.name])
+        topic = settings.topic_prefix + VARIATION_RESULTS.name
+        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic], framing=framing)
         stop_when(stopping, loop.stop)
         loop.run()

@@ -9,7 +9,9 @@ from clonepost.run.process import load_settings, patiently, require_database, ro
 from consumers.relay.relay import TRANSACTIONAL_ID, Relay, completion_topic
 from runtime.backoff import full_jitter
 from runtime.errors import Retryable
+from runtime.framing import Framing
 from runtime.kafka_admin import KafkaAdmin
+from runtime.schema_registry import connect
 from runtime.settings import Settings
 from runtime.transactions import LogReader, TransactionalPublisher
 from runtime.wakeup import TopicWakeup
@@ -30,12 +32,13 @@ def main() -> None:
         admin = KafkaAdmin(settings)
         events = settings.topic_prefix + JOB_EVENTS.name
         event_partitions = patiently(stopping, lambda: admin.topic(events)).partitions
-        relay = patiently(stopping, lambda: build(settings, database, admin))
+        framing = patiently(stopping, lambda: connect(settings))
+        relay = patiently(stopping, lambda: build(settings, database, admin, framing))
         wakeup = TopicWakeup(settings, events, partitions=event_partitions)
         run(relay, wakeup, stopping)
 
 
-def build(settings: Settings, database: Database, admin: KafkaAdmin) -> Relay:
+def build(settings: Settings, database: Database, admin: KafkaAdmin, framing: Framing | None = None) -> Relay:
     """A relay on real clients. Raises Retryable while Kafka or Postgres is away."""
     topic = completion_topic(settings.topic_prefix)
     state = admin.topic(topic)
@@ -44,7 +47,7 @@ def build(settings: Settings, database: Database, admin: KafkaAdmin) -> Relay:
     transactional_id = settings.topic_prefix + TRANSACTIONAL_ID
     return Relay(
         database,
-        lambda: TransactionalPublisher(settings, transactional_id),
+        lambda: TransactionalPublisher(settings, transactional_id, framing),
         LogReader(settings, topic),
         lambda: admin.end_offsets(topic),
         topic=topic,

@@ -14,6 +14,7 @@ from storage.admin import create_database, drop_database
 from tests.builders import Rows
 from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline, Tenant
+from tests.http.documented import hold
 from tests.http.judge import Judge
 from tests.servers import TEMPLATE, database_at
 
@@ -65,6 +66,7 @@ def tenant(service: Pipeline) -> Tenant:
 def client(service: Pipeline, tenant: Tenant) -> Iterator[httpx.Client]:
     """An HTTP client with the tenant's key."""
     with service.client(tenant) as client:
+        client.event_hooks = {"response": [hold]}
         yield client
 
 
@@ -72,6 +74,7 @@ def client(service: Pipeline, tenant: Tenant) -> Iterator[httpx.Client]:
 def stranger(service: Pipeline) -> Iterator[httpx.Client]:
     """An HTTP client without a key."""
     with httpx.Client(base_url=service.address, timeout=60, trust_env=False) as client:
+        client.event_hooks = {"response": [hold]}
         yield client
 
 

@@ -123,7 +123,7 @@ async def test_every_record_is_acknowledged_once_and_the_loop_is_woken_for_many(
 @pytest.mark.anyio
 async def test_a_topic_that_is_not_there_is_a_reason_not_a_hang(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
-    producer = AsyncProducer(settings, loop, **{"delivery.timeout.ms": 2_000})
+    producer = AsyncProducer(settings, loop, framing=None, **{"delivery.timeout.ms": 2_000})
     reason: asyncio.Future[str | None] = loop.create_future()
     producer.send(Outgoing(settings.topic_prefix + "nowhere", b"k", b"v"), reason.set_result)
     assert await reason in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_MSG_TIMED_OUT")
