@@ -30,7 +30,7 @@ class Framing:
     def __init__(self, ids: Mapping[bytes, int], ask: AskFingerprint) -> None:
         """`ids` are those of the schemas that the registry has, by fingerprint; `ask` is for ids that come up later."""
         self._frames = {fingerprint: _CONFLUENT + number.to_bytes(4, "big") for fingerprint, number in ids.items()}
-        self._fingerprints: dict[int, bytes | None] = {number: fingerprint for fingerprint, number in ids.items()}
+        self._fingerprints = {number: fingerprint for fingerprint, number in ids.items()}
         self._ask = ask
         self._silent_until = 0.0
 
@@ -50,7 +50,7 @@ class Framing:
         if value is None or value[:1] != _CONFLUENT or len(value) < _ID.stop:
             return value
         number = int.from_bytes(value[_ID], "big")
-        fingerprint = self._fingerprints[number] if number in self._fingerprints else self._learn(number)
+        fingerprint = self._fingerprints.get(number) or self._learn(number)
         return value if fingerprint is None else _SINGLE_OBJECT + fingerprint + value[_ID.stop :]
 
     def record(self, record: Record) -> Record:
@@ -66,8 +66,9 @@ class Framing:
         except RegistryUnavailable:
             self._silent_until = time.monotonic() + _ASK_AGAIN_SECONDS
             raise
-        # Ids are never given again, so what was learnt stays true, also that an id is not ours.
-        self._fingerprints[number] = fingerprint
+        if fingerprint is not None:
+            # Ids are never given again. One that is missing is asked for each time: a registry's replica may lag.
+            self._fingerprints[number] = fingerprint
         return fingerprint
 
 

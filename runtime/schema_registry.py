@@ -6,7 +6,8 @@ at the start and for ids that come up later, never once per record.
 """
 
 import json
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import structlog
 
@@ -36,28 +37,36 @@ def connect(settings: Settings) -> Framing | None:
     """
     if not settings.schema_registry.get("url"):
         return None
-    registry = SchemaRegistry(settings)
     ids = {}
-    for name, text in avsc.released():
-        # Of an older release: in the registry if that release ever ran with it, and never registered by this one.
-        found = registry.find(name, text)
-        if found is not None:
-            ids[_fingerprint(text)] = found
-    for name in EVENT_NAMES:
-        text = avsc.written(name)
-        found = ids.get(_fingerprint(text))
-        ids[_fingerprint(text)] = registry.register(name, text) if found is None else found
+    with SchemaRegistry(settings) as registry:
+        for name, text in avsc.released():
+            # Of an older release: in the registry if that release ever ran with it, and never registered by this one.
+            found = registry.find(name, text)
+            if found is not None:
+                ids[_fingerprint(text)] = found
+        for name in EVENT_NAMES:
+            text = avsc.written(name)
+            found = ids.get(_fingerprint(text))
+            ids[_fingerprint(text)] = registry.register(name, text) if found is None else found
     _log.info("schema_registry_ready", schemas=len(ids))
-    return Framing(ids, registry.fingerprint)
+    return Framing(ids, lambda number: _ask_for(settings, number))
 
 
 def connect_to_read(settings: Settings) -> Framing | None:
     """The same for those who only look: nothing is registered, every id is learnt when it comes up."""
-    return Framing({}, SchemaRegistry(settings).fingerprint) if settings.schema_registry.get("url") else None
+    if not settings.schema_registry.get("url"):
+        return None
+    return Framing({}, lambda number: _ask_for(settings, number))
+
+
+def _ask_for(settings: Settings, number: int) -> bytes | None:
+    # Rare, so that no connection is kept for it.
+    with SchemaRegistry(settings) as registry:
+        return registry.fingerprint(number)
 
 
 class SchemaRegistry:
-    """What this system asks of a registry."""
+    """What this system asks of a registry. A context manager: leaving it closes its connections."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises Fatal when a SCHEMA_REGISTRY_* setting is wrong or the client is not installed."""
@@ -82,6 +91,14 @@ class SchemaRegistry:
         except (ValueError, TypeError, OSError) as wrong:
             raise Fatal(f"a SCHEMA_REGISTRY_* setting is wrong: {wrong}") from wrong
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
     def find(self, name: EventName, text: str) -> int | None:
         """The id of a schema under its record's subject, or None. Raises RegistryUnavailable or Fatal."""
         schema = self._schema(text, "AVRO")
@@ -95,6 +112,8 @@ class SchemaRegistry:
             return found
         subject, schema = _NAMESPACE + name, self._schema(text, "AVRO")
         number = self._ask(lambda: self._client.register_schema(subject, schema), name)
+        if number is None:
+            raise Fatal("SCHEMA_REGISTRY_URL answers 404 to everything: is its path right?")
         self._ask(lambda: self._client.set_compatibility(subject, "FULL_TRANSITIVE"), name)
         _log.info("schema_registered", subject=subject, schema_id=number)
         return int(number)

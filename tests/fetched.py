@@ -29,5 +29,9 @@ def unpacked(name: str, url: str, sha256: str) -> Path:
     with tarfile.open(archive) as packed:
         packed.extractall(partial, filter="data")
     Path(archive).unlink()
-    partial.replace(folder)
+    try:
+        partial.replace(folder)
+    except OSError:
+        # Another worker was faster.
+        shutil.rmtree(partial)
     return folder

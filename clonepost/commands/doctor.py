@@ -99,7 +99,8 @@ def checks(settings: Settings, database_url: str, admin: KafkaAdmin) -> dict[str
         return "; ".join(late) + ": start more processes of it, up to the partitions" if late else None
 
     def schema_registry() -> str | None:
-        SchemaRegistry(settings).find("CloneRequested", avsc.written("CloneRequested"))
+        with SchemaRegistry(settings) as registry:
+            registry.find("CloneRequested", avsc.written("CloneRequested"))
         return None
 
     found: dict[str, Check] = {"kafka": kafka, "topics": topics, "postgres": postgres, "migrations": migrations}

@@ -1,7 +1,6 @@
 """One real registry a session, and a gate before it for each test."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ from tests.registry.gate import Gate, opened
 
 
 @pytest.fixture(scope="session")
-def apicurio(stack_folder: Path) -> Iterator[Apicurio]:
+def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
     """A registry that serves; what tests register stays in it."""
-    with running(stack_folder) as registry:
+    with running(tmp_path_factory.mktemp("apicurio")) as registry:
         yield registry
 
 

@@ -1,6 +1,9 @@
 """Every role with a schema registry: written in the Confluent wire format, read in both, on real topics."""
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +33,11 @@ from schemas.topics import (
 )
 from storage.admin import create_database, drop_database
 from tests.awaiting import eventually
-from tests.conftest import TEMPLATE, database_at, test_settings
+from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline, Tenant
 from tests.registry.apicurio import Apicurio
 from tests.registry.gate import Gate, opened
+from tests.servers import TEMPLATE, database_at
 
 WRITTEN = (REQUESTS, REPLIES, ADMISSIONS, VARIATION_RESULTS, JOB_EVENTS, JOBS_COMPLETED)
 
@@ -68,8 +72,11 @@ def tenant(pipeline: Pipeline) -> Tenant:
     return pipeline.tenant()
 
 
-def client_of(apicurio: Apicurio) -> SchemaRegistryClient:
-    return SchemaRegistryClient({"url": apicurio.url})
+@pytest.fixture
+def confluent(apicurio: Apicurio) -> Iterator[SchemaRegistryClient]:
+    """Another system's client of the registry."""
+    with SchemaRegistryClient({"url": apicurio.url}) as client:
+        yield client
 
 
 def completed(pipeline: Pipeline, tenant: Tenant, container: uuid.UUID) -> dict[str, Any]:
@@ -83,7 +90,7 @@ def completed(pipeline: Pipeline, tenant: Tenant, container: uuid.UUID) -> dict[
 
 
 def test_every_topic_carries_the_wire_format_and_others_read_it(
-    pipeline: Pipeline, tenant: Tenant, apicurio: Apicurio
+    pipeline: Pipeline, tenant: Tenant, confluent: SchemaRegistryClient
 ) -> None:
     container = uuid.uuid4()
     with pipeline.client(tenant) as client:
@@ -96,7 +103,7 @@ def test_every_topic_carries_the_wire_format_and_others_read_it(
         )
         assert refused.status_code == 404
     eventually(lambda: pipeline.records(JOBS_COMPLETED), what="the completion is relayed")
-    read = AvroDeserializer(client_of(apicurio))
+    read = AvroDeserializer(confluent)
     for topic in WRITTEN:
         values = [raw_bytes(record.value()) for record in pipeline.records(topic)]
         assert values, topic.name
@@ -106,21 +113,23 @@ def test_every_topic_carries_the_wire_format_and_others_read_it(
             assert read(value, SerializationContext(topic.name, MessageField.VALUE))
 
 
-def as_confluent(pipeline: Pipeline, apicurio: Apicurio, record: Any) -> bytes:
+def as_confluent(pipeline: Pipeline, confluent: SchemaRegistryClient, record: Any) -> bytes:
     """What Confluent's own serializer makes, with its default subject and its own registration."""
-    serialize = AvroSerializer(client_of(apicurio), json.dumps(codec.schema_json("CloneRequested")))
+    serialize = AvroSerializer(confluent, json.dumps(codec.schema_json("CloneRequested")))
     value = serialize(record, SerializationContext(pipeline.topic(REQUESTS), MessageField.VALUE))
     assert isinstance(value, bytes)
     return value
 
 
-def test_both_framings_are_read_whoever_wrote_them(pipeline: Pipeline, tenant: Tenant, apicurio: Apicurio) -> None:
+def test_both_framings_are_read_whoever_wrote_them(
+    pipeline: Pipeline, tenant: Tenant, confluent: SchemaRegistryClient
+) -> None:
     by_publisher, by_confluent, by_hand = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     with ClonePublisher(requested_by="test", settings=pipeline.settings) as publisher:
         publisher.request(tenant.request(by_publisher))
     record = clone_record(tenant.request(by_confluent), requested_by="test", requested_at_ms=1)
     pipeline.publish(
-        [Outgoing(pipeline.topic(REQUESTS), str(by_confluent).encode(), as_confluent(pipeline, apicurio, record))]
+        [Outgoing(pipeline.topic(REQUESTS), str(by_confluent).encode(), as_confluent(pipeline, confluent, record))]
     )
     record = clone_record(tenant.request(by_hand), requested_by="test", requested_at_ms=1)
     # This publisher has no registry: a single object.
@@ -145,6 +154,27 @@ def test_both_framings_are_read_whoever_wrote_them(pipeline: Pipeline, tenant: T
     assert (str(by_hand).encode(), b"\xc3") in framings
 
 
+def test_the_command_line_shows_what_is_in_a_topic(pipeline: Pipeline, tenant: Tenant, way: Gate) -> None:
+    container = uuid.uuid4()
+    with ClonePublisher(requested_by="test", settings=pipeline.settings) as publisher:
+        publisher.request(tenant.request(container))
+    shown = subprocess.run(
+        [sys.executable, "-m", "clonepost", "tail", REQUESTS.name, "--from-beginning", "--until-end"],
+        env={
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": pipeline.settings.bootstrap_servers,
+            "CLONEPOST_TOPIC_PREFIX": pipeline.settings.topic_prefix,
+            "SCHEMA_REGISTRY_URL": way.url,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    [ours] = [line for line in lines if line["key"] == str(container)]
+    assert (ours["record"], ours["value"]["containerId"]) == ("CloneRequested", str(container))
+
+
 def test_an_unknown_id_is_poison_with_its_bytes_unchanged(pipeline: Pipeline, tenant: Tenant) -> None:
     key, value = str(uuid.uuid4()).encode(), b"\x00\x7f\xff\xff\xf0" + b"whatever"
     pipeline.publish(
@@ -163,9 +193,11 @@ def test_an_unknown_id_is_poison_with_its_bytes_unchanged(pipeline: Pipeline, te
     assert completed(pipeline, tenant, container)["status"] == "completed"
 
 
-def test_poison_in_the_wire_format_keeps_it(pipeline: Pipeline, tenant: Tenant, apicurio: Apicurio) -> None:
+def test_poison_in_the_wire_format_keeps_it(
+    pipeline: Pipeline, tenant: Tenant, confluent: SchemaRegistryClient
+) -> None:
     record = clone_record(tenant.request(uuid.uuid4()), requested_by="test", requested_at_ms=1)
-    key, value = b"not its container", as_confluent(pipeline, apicurio, record)
+    key, value = b"not its container", as_confluent(pipeline, confluent, record)
     pipeline.publish([Outgoing(pipeline.topic(REQUESTS), key, value)])
     [letter] = eventually(
         lambda: [letter for letter in pipeline.records(DEAD_LETTERS) if letter.key() == key], what="the dead letter"

@@ -176,6 +176,11 @@ def test_credentials_and_other_settings_reach_the_client(apicurio: Apicurio) -> 
     assert "s3cret" not in repr(given)
 
 
+def test_a_wrong_path_is_told(gate: Gate) -> None:
+    with pytest.raises(Fatal, match="is its path right"):
+        connect(with_registry(gate.url + "/nowhere"))
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
