@@ -35,6 +35,7 @@ from schemas.request_rules import RequestInvalid, request_from_body
 from schemas.topics import ALL_TOPICS
 from storage.reads import Reads
 from tests.e2e.pipeline import Tenant
+from tests.http.documented import hold
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ID = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
@@ -253,3 +254,24 @@ def validate(spec: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
     """Hold a value against a schema of the document."""
     whole = json.loads(json.dumps({**schema, "components": spec["components"]}))
     jsonschema.Draft202012Validator(whole).validate(value)
+
+
+def test_an_answer_that_the_document_does_not_have_is_found() -> None:
+    def answer(status: int, body: Any, method: str = "POST", **headers: str) -> httpx.Response:
+        request = httpx.Request(method, f"http://api/v1/jobs/job_{ID}/cancel")
+        return httpx.Response(status, json=body, headers={"x-request-id": f"req_{ID}", **headers}, request=request)
+
+    def error(code: str) -> dict[str, Any]:
+        return {"error": {"code": code, "message": "No.", "requestId": f"req_{ID}"}}
+
+    hold(answer(202, {"jobId": f"job_{ID}", "accepted": True}))
+    hold(answer(409, error("CONFLICT")))
+    hold(answer(405, error("METHOD_NOT_ALLOWED"), method="PUT"))
+    for status, body in ((201, {}), (402, error("BILLING_EXHAUSTED"))):
+        with pytest.raises(AssertionError, match="is not documented"):
+            hold(answer(status, body))
+    with pytest.raises(AssertionError, match="headers that are not documented"):
+        hold(answer(202, {"jobId": f"job_{ID}", "accepted": True}, **{"x-surprise": "1"}))
+    for status, body in ((409, error("IDEMPOTENCY_CONFLICT")), (404, {"error": "gone"}), (202, {"accepted": True})):
+        with pytest.raises(jsonschema.ValidationError):
+            hold(answer(status, body))
