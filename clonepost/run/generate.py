@@ -5,7 +5,6 @@ from typing import Final
 
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.generation.composed import ComposedGenerator
-from consumers.generation.embedded import EmbeddedRealiser
 from consumers.generation.fanout import STAGE, FanOutHandler
 from consumers.generation.generators import Generator
 from consumers.generation.instant import InstantGenerator
@@ -13,6 +12,7 @@ from consumers.generation.pool import Pool
 from consumers.generation.scripted import ScriptedGenerator
 from consumers.generation.sweeper import Sweeper
 from consumers.generation.threads import OnDeath
+from consumers.generation.writing.embedded import EmbeddedRealiser
 from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
 from runtime.errors import Fatal

@@ -1,0 +1,97 @@
+"""One job of the bench: a source, a brand and a mode, and the variations that came of it."""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from consumers.generation.analysis.analyse import analyse
+from consumers.generation.analysis.blueprint import Blueprint
+from consumers.generation.composed import ComposedGenerator
+from consumers.generation.generators import GenerationFailed, Made, Order
+from consumers.generation.writing.embedded import EmbeddedRealiser
+from storage.material import Material
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a job made. `failures` are the messages of variations that missed a bar three times."""
+
+    source: dict[str, Any]
+    brand: dict[str, Any]
+    mode: str
+    language: str
+    layer_format: str
+    asked: int
+    blueprint: Blueprint
+    made: list[Made]
+    failures: list[str]
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def own(self) -> list[str]:
+        """The brand's names and its call to action."""
+        cta = self.brand.get("cta") or {}
+        return [
+            text
+            for text in (self.brand.get("name"), self.brand.get("product"), cta.get("text"), cta.get("keyword"))
+            if text
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """What a skeleton masks."""
+        return [text for text in (self.brand.get("name"), self.brand.get("product")) if text]
+
+    @property
+    def facts(self) -> list[str]:
+        """What the brand says of itself."""
+        return [fact for key in ("benefits", "proof") for fact in self.brand.get(key) or ()]
+
+
+def run(
+    source: dict[str, Any],
+    brand: dict[str, Any],
+    *,
+    mode: str,
+    variations: int,
+    ordinal: int = 0,
+    language: str = "en",
+    layer_format: str = "video",
+    overrides: dict[str, str] | None = None,
+    generator: ComposedGenerator | None = None,
+) -> Trial:
+    """Make a job's variations, in order, in a generator that knows nothing of earlier jobs unless it is given."""
+    job_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{source!r}/{brand!r}/{mode}/{ordinal}/{language}")
+    nobody = uuid.UUID(int=0)
+    material = Material(
+        job_id=job_id,
+        container_id=nobody,
+        org_id=nobody,
+        project_id=nobody,
+        traceparent=None,
+        mode=mode,
+        variations=variations,
+        overrides=overrides or {},
+        ordinal=ordinal,
+        brand=brand,
+        layer_format=layer_format,
+        platform=None,
+        language=language,
+        source=source,
+    )
+    maker = generator or embedded()
+    trial = Trial(source, brand, mode, language, layer_format, variations, analyse(source), [], [])
+    for index in range(variations):
+        begun = time.perf_counter()
+        try:
+            trial.made.append(maker.generate(Order(str(job_id), index, 1, material), lambda step: None))
+        except GenerationFailed as failure:
+            trial.failures.append(str(failure))
+        trial.seconds.append(time.perf_counter() - begun)
+    return trial
+
+
+def embedded() -> ComposedGenerator:
+    """The generator under test."""
+    return ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=None)

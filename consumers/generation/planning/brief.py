@@ -1,0 +1,44 @@
+"""What one variation must be."""
+
+from dataclasses import dataclass
+
+from consumers.generation.analysis.blueprint import Beat
+
+
+@dataclass(frozen=True, slots=True)
+class VariationBrief:
+    """Structure by construction: whoever writes the words, these hold.
+
+    `seed` decides every choice that is still open. `walk` is the variation's place among all of its project: who takes
+    turns by it repeats nothing until the turns are through. `hook_words` are the fewest and the most words of the hook;
+    `least_words` and `word_budget` those of the script. A list hook promises `list_items` things.
+    """
+
+    index: int
+    mode: str
+    seed: int
+    walk: int
+    hook_shape: str
+    substituted_for: str | None
+    angle: str
+    beats: tuple[Beat, ...]
+    shots: tuple[tuple[int, int], ...]
+    duration_ms: int
+    visual_format: str
+    premise: tuple[str, ...]
+    themes: tuple[str, ...]
+    hook_words: tuple[int, int]
+    least_words: int
+    word_budget: int
+    list_items: int
+    slideshow: bool
+
+    @property
+    def cta_start(self) -> float | None:
+        """Where the call to action starts, as a share of the duration; None where it has no beat of its own."""
+        start = next((beat.start_ms for beat in self.beats if beat.kind == "cta"), None)
+        return None if start is None else start / self.duration_ms
+
+    def beat_at(self, at_ms: int) -> str:
+        """The beat that runs at a time."""
+        return next((beat.kind for beat in self.beats if beat.start_ms <= at_ms < beat.end_ms), self.beats[-1].kind)

@@ -1,0 +1,38 @@
+"""The caption under the post: it stands alone, and repeats neither the hook nor the script."""
+
+from collections.abc import Mapping, Sequence
+
+from consumers.generation.writing.facts import Fact
+from consumers.generation.writing.page import Page
+
+
+def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
+    """A caption with a fact that the script does not state, where there is one; else one that speaks of the scene.
+
+    `premise` (topic or theme) is what it must speak of where the script could not.
+    """
+    groups = page.lexicon.captions
+    for kind, phrase in premise.items():
+        if text := _say(page, f"caption_{kind}", (kind,), {kind: phrase}):
+            return text
+    for fact in facts:
+        if text := _say(page, f"caption_{fact.kind}", (fact.kind,), {f"fact_{fact.kind}": fact.bare}):
+            return text
+    return _say(page, "caption", ("plain", "audience") if page.brief.walk % 4 else ("audience", "plain"), {}) or next(
+        (line.text for line in page.lines(groups["plain"], "caption", slack=9)), None
+    )
+
+
+def _say(page: Page, key: str, groups: Sequence[str], extra: Mapping[str, str]) -> str | None:
+    """A caption of these groups; phrases that are spent stand again only where nothing else is left."""
+    # A caption names the brand, however often the script did.
+    page.mentions = 0
+    for slack in (0, 1):
+        for group in groups:
+            lines = page.lines(
+                page.lexicon.captions.get(group, ()), key, extra=extra, slack=slack, scenes=page.scenes[:2]
+            )
+            line = page.best(one for one in lines if page.proofread(one.text, "caption"))
+            if line is not None:
+                return page.say(line, key)
+    return None

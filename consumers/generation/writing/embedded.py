@@ -1,0 +1,170 @@
+"""The realiser `embedded`: whole sentences from scenes, frames and the brand's own facts.
+
+Offline, and a pure function of its assignment. It writes English, Spanish and German; a layer in another language gets
+the variation's error LANGUAGE_UNSUPPORTED, never English in disguise.
+"""
+
+from collections import Counter
+from typing import Final
+
+from consumers.generation.analysis.premise import is_noun_of, theme_nouns, theme_phrase
+from consumers.generation.gate.own import strings
+from consumers.generation.gate.sets import masked
+from consumers.generation.generators import GenerationFailed
+from consumers.generation.planning.brief import VariationBrief
+from consumers.generation.planning.walk import turn
+from consumers.generation.realise import Assignment, Texts
+from consumers.generation.texts import sentences, words
+from consumers.generation.writing.caption import choose_caption
+from consumers.generation.writing.choosing import item_scenes, scenes_for
+from consumers.generation.writing.facts import Fact
+from consumers.generation.writing.hook import choose_hook
+from consumers.generation.writing.lexicon import LANGUAGES, Scene, lexicon
+from consumers.generation.writing.page import Page
+from consumers.generation.writing.script import ScriptWriter, scene_text, topic_lines
+from consumers.generation.writing.storyboard import describe_shots
+from consumers.generation.writing.voice import Voice, voice
+from schemas.errors import ErrorCode
+
+_COMMON_NOUNS: Final = (
+    "time minute minutes hour hours week weeks day days wait stuff people group step list key keys video word "
+    "words sunday monday tuesday wednesday thursday friday saturday home run walk walks learning call calls hora "
+    "horas semana semanas día días gente grupo lista domingo lunes martes viernes sábado zeit stunde tag woche "
+    "leute gruppe liste sonntag montag dienstag freitag samstag"
+)
+
+_DRAWS_ON_FACTS: Final = frozenset({"statistic", "social_proof", "offer"})
+_RELATED: Final = 6
+_TELLS_ITS_FACT: Final = frozenset({"statistic", "offer"})
+# Known nouns that no story is about.
+_TOO_COMMON: Final = frozenset(_COMMON_NOUNS.split())
+
+
+class EmbeddedRealiser:
+    """Writes by grammar."""
+
+    name = "embedded/2"
+    repeatable = True
+
+    def realise(self, assignment: Assignment) -> Texts:
+        """The texts. Raises GenerationFailed LANGUAGE_UNSUPPORTED, or QUALITY_GATE where no hook fits the brief."""
+        language = assignment.language.replace("_", "-").split("-")[0].lower()
+        if language not in LANGUAGES:
+            raise GenerationFailed(
+                ErrorCode.LANGUAGE_UNSUPPORTED,
+                f"The embedded generator writes {', '.join(LANGUAGES)}, not {assignment.language}.",
+            )
+        brief, words_of = assignment.brief, lexicon(language)
+        speaker = voice(assignment.brand, words_of)
+        siblings = assignment.siblings
+        taken = {text.made["scene"] for text in siblings}
+        met = {number for text in siblings for number in text.notes["met"]}
+        page = Page(
+            brief=brief,
+            voice=speaker,
+            lexicon=words_of,
+            scenes=scenes_for(brief, speaker, words_of, taken, met),
+            item_scenes=item_scenes(brief, speaker, words_of, met),
+            attempt=assignment.attempt,
+            given=" ".join(strings(assignment.brand)),
+            worn={frame for text in siblings for frame in text.notes["frames"]},
+        )
+        for text in siblings:
+            for sentence in (*sentences(text.script), *sentences(text.caption)):
+                page.note(sentence)
+            page.taken.add(masked(text.hook, speaker.own))
+        return _write(page, Counter(fact for text in siblings for fact in text.made["facts"]))
+
+
+def _write(page: Page, stated: Counter[str]) -> Texts:
+    brief = page.brief
+    hook = choose_hook(page)
+    if hook is None:
+        raise GenerationFailed(ErrorCode.QUALITY_GATE, "No hook of this shape fits the video's length.")
+    said_hook = page.say(hook, f"hook/{brief.hook_shape}")
+    facts = _facts_in_turn(page.voice, brief, stated)
+    # By turns the script states a fact and the caption does: both would make a set repeat itself.
+    in_script = facts if brief.walk % 3 or brief.hook_shape in _DRAWS_ON_FACTS else []
+    premise = _premise(page)
+    writer = ScriptWriter(page, said_hook, in_script, topic_lines(page, premise))
+    script = writer.write()
+    caption = choose_caption(page, [] if writer.facts_said else facts[:1], {} if writer.topic_said else premise)
+    return Texts(
+        hook=said_hook,
+        caption=caption or f"{page.voice.name}.",
+        cta=_call_text(page),
+        script=script,
+        shot_descriptions=describe_shots(page),
+        made={
+            "scene": page.scenes[0].number,
+            "facts": [fact.bare for fact in page.voice.facts if fact.bare in f"{script} {caption}"],
+        },
+        notes={"met": frozenset(page.met), "frames": frozenset(page.frames)},
+    )
+
+
+def _facts_in_turn(speaker: Voice, brief: VariationBrief, stated: Counter[str]) -> list[Fact]:
+    """The facts: what the hook draws on, then those that siblings stated least, then those of the angle.
+
+    None where the siblings have just stated them all: a set in which every variation says the same is no set.
+    """
+    facts = list(speaker.facts)
+    if not facts:
+        return []
+    wanted = {"statistic": speaker.can.figures, "social_proof": speaker.can.crowds, "offer": speaker.can.offers}
+    drawn = wanted.get(brief.hook_shape, ())
+    first = drawn[brief.walk % len(drawn)].lower() if drawn else None
+    if brief.hook_shape not in _TELLS_ITS_FACT and min(stated[fact.bare] for fact in facts) > brief.index // (
+        len(facts) + 1
+    ):
+        return []
+    start = brief.walk % len(facts)
+    return sorted(
+        facts[start:] + facts[:start],
+        key=lambda fact: (
+            first is None or not first.startswith(fact.bare.lower()),
+            stated[fact.bare],
+            fact.angle != brief.angle,
+        ),
+    )
+
+
+def _premise(page: Page) -> dict[str, str]:
+    """What a reimagining must still speak of, where its scene does not anyway: a noun of the source, or a theme."""
+    brief, language = page.brief, page.lexicon.language
+    scene: Scene = page.scenes[0]
+    if brief.mode != "reimagine" or set(brief.premise) & scene_text(scene, language):
+        return {}
+    banned = page.voice.banned
+    own = set(words(" ".join(page.voice.own)))
+    topics = [
+        word
+        for word in brief.premise
+        if is_noun_of(word, language)
+        and word not in own
+        and word not in _TOO_COMMON
+        and (banned is None or not banned.search(word))
+    ]
+    if topics:
+        return {"topic": topics[brief.index % len(topics)]}
+    # Nothing of the source's can be said in this language: a noun of what it is about, another for each sibling.
+    related = [
+        word
+        for theme in brief.themes
+        for word in theme_nouns(theme, language)[:_RELATED]
+        if word not in _TOO_COMMON and (banned is None or not banned.search(word))
+    ]
+    if related and language == "en":
+        return {"topic": related[brief.index % len(related)]}
+    theme = next((phrase for theme in brief.themes if (phrase := theme_phrase(theme, language))), None)
+    return {} if theme is None else {"theme": theme}
+
+
+def _call_text(page: Page) -> str:
+    """The brand's own words where it gives them in the layer's language."""
+    speaker = page.voice
+    if speaker.cta_text is not None:
+        return speaker.cta_text
+    frames = page.lexicon.call_texts[speaker.can.cta_kind or "none"]
+    line = next(page.lines([turn(frames, page.brief.walk, speaker.name)], "call_text"), None)
+    return speaker.name if line is None else line.text

@@ -1,0 +1,110 @@
+"""A language's scenes and frames, read once from the files in its folder.
+
+A slot of a frame names what it takes, so a frame never meets a phrase that does not fit its grammar. `scenes.txt` is a
+table: about (a topic, or any), angle, then the slots of a scene, then what is seen in it.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+LANGUAGES: Final = ("en", "es", "de")
+ANYTHING: Final = "any"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A concrete moment, with the phrases that tell it. Everything in it belongs together."""
+
+    number: int
+    about: str
+    angle: str
+    slots: Mapping[str, str]
+    shots: tuple[str, ...]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A sentence with slots. `playful` frames are not for brands that speak calmly."""
+
+    text: str
+    slots: frozenset[str]
+    playful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All that is written in one language."""
+
+    language: str
+    scenes: tuple[Scene, ...]
+    hooks: Mapping[str, tuple[Frame, ...]]
+    beats: Mapping[str, tuple[Frame, ...]]
+    facts: Mapping[str, tuple[Frame, ...]]
+    calls: Mapping[str, tuple[Frame, ...]]
+    call_texts: Mapping[str, tuple[Frame, ...]]
+    captions: Mapping[str, tuple[Frame, ...]]
+    shots: Mapping[str, tuple[Frame, ...]]
+    framings: tuple[Frame, ...]
+    topics: Mapping[str, frozenset[str]]
+
+    def frames(self) -> int:
+        """How many frames there are over hook, body and call to action."""
+        groups = (self.hooks, self.beats, self.facts, self.calls, self.call_texts, self.captions)
+        return sum(len(frames) for group in groups for frames in group.values())
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """The lexicon of one of LANGUAGES."""
+    beats = _toml(language, "beats")
+    calls = _toml(language, "calls")
+    shots = _toml(language, "shots")
+    return Lexicon(
+        language=language,
+        scenes=_scenes(language),
+        hooks=_frames(_toml(language, "hooks")),
+        beats=_frames({name: rows for name, rows in beats.items() if name != "facts"}),
+        facts=_frames(beats["facts"]),
+        calls=_frames({name: rows for name, rows in calls.items() if name != "text"}),
+        call_texts=_frames(calls["text"]),
+        captions=_frames(_toml(language, "captions")),
+        shots=_frames(shots["beats"]),
+        framings=_frames({"framing": shots["framing"]})["framing"],
+        topics={name: frozenset(str(row).split()) for name, row in _toml(language, "topics").items()},
+    )
+
+
+def _frames(groups: Mapping[str, Sequence[str]]) -> dict[str, tuple[Frame, ...]]:
+    return {name: tuple(map(_frame, rows)) for name, rows in groups.items()}
+
+
+def _frame(row: str) -> Frame:
+    text = row.removeprefix("~")
+    slots = frozenset(part.split("}")[0] for part in text.split("{")[1:])
+    return Frame(text, slots, playful=row.startswith("~"))
+
+
+def _scenes(language: str) -> tuple[Scene, ...]:
+    header, *rows = _text(language, "scenes.txt").strip().splitlines()
+    names = header.split("|")
+    found = []
+    for number, row in enumerate(rows):
+        cells = dict(zip(names, row.split("|"), strict=True))
+        shots = tuple(cells.pop("shots").split(";"))
+        about, angle = cells.pop("about"), cells.pop("angle")
+        spoken = frozenset(" ".join(cells.values()).lower().replace(",", "").split())
+        found.append(Scene(number, about, angle, cells, shots, spoken))
+    return tuple(found)
+
+
+def _toml(language: str, name: str) -> dict[str, Any]:
+    return tomllib.loads(_text(language, f"{name}.toml"))
+
+
+def _text(language: str, name: str) -> str:
+    return files(__package__).joinpath(f"{language}/{name}").read_text(encoding="utf-8")
