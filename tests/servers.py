@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
 from clonepost.localstack.child import Child
 from clonepost.localstack.jars import class_path
 from clonepost.localstack.kafka import KafkaServer
@@ -40,6 +44,25 @@ def postgres_server(folder: Path) -> Iterator[str]:
         create_database(url, TEMPLATE)
         upgrade(database_at(url, TEMPLATE))
         yield url
+
+
+@contextmanager
+def database_away(maintenance_url: str, database_url: str) -> Iterator[None]:
+    """One database takes no connection, and those that it had are cut; the server's others notice nothing."""
+    name = str(conninfo_to_dict(database_url)["dbname"])
+
+    def allow(allowed: bool) -> None:
+        with psycopg.connect(maintenance_url, autocommit=True) as connection:
+            statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Literal(allowed)))
+            if not allowed:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+    allow(False)
+    try:
+        yield
+    finally:
+        allow(True)
 
 
 def docker_answers() -> bool:

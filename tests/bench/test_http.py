@@ -85,8 +85,9 @@ def test_a_rate_is_held_whatever_the_answers_take() -> None:
     recorder = _Recorder()
     with _served(recorder) as url:
         answered = wrk.run(Load(url, _PROJECT, "lp_bench_key", connections=8, seconds=2, per_second=50))
-    # Of 100 requests; whatever is late is sent all the same, so a slow machine changes little.
-    assert 90 <= len(recorder.seen) <= 101
+    # Of 100 requests; whatever is late is sent all the same. A busy machine may end the run late, and so with more.
+    lasted_seconds = recorder.seen[-1][3] - recorder.seen[0][3]
+    assert 90 <= len(recorder.seen) <= 50 * lasted_seconds + 8
     assert answered.requests <= len(recorder.seen)
 
 

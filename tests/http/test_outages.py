@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from clonepost.localstack.ports import free_port
 from clonepost.run import api
@@ -33,6 +30,7 @@ from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
 from tests.http.answers import refused
 from tests.http.judge import SILENCE, Judge
+from tests.servers import database_away
 
 KEY = "lp_test_k_s"
 BODY = {"projectId": str(uuid.UUID(int=1)), "sourcePlatformPostId": "x"}
@@ -110,7 +108,7 @@ def test_without_postgres_post_goes_on_and_get_is_503(own: Pipeline, settings: S
     try:
         own.start("api")
         tenant = own.tenant()
-        with own.client(tenant) as client, postgres_away(postgres, settings):
+        with own.client(tenant) as client, database_away(postgres, settings.database_url.get_secret_value()):
             eventually(
                 lambda: "postgres" in client.get("/readyz").json().get("missing", {}), what="readiness names Postgres"
             )
@@ -193,29 +191,6 @@ def test_a_stop_lets_the_requests_in_hand_end(own: Pipeline, settings: Settings)
 def test_the_bounds_leave_time_to_stop_within_ten_seconds() -> None:
     longest_post_seconds = api._DELIVERY_TIMEOUT_MS / 1000 + Settings.model_fields["reply_wait_ms"].default / 1000
     assert longest_post_seconds < api._DRAIN_SECONDS < 9
-
-
-class postgres_away:  # noqa: N801 -- reads as a statement
-    """The database takes no connection, and those that it had are cut."""
-
-    def __init__(self, server: str, settings: Settings) -> None:
-        self._server = server
-        self._name = str(conninfo_to_dict(settings.database_url.get_secret_value())["dbname"])
-
-    def __enter__(self) -> None:
-        self._allow(False)
-
-    def __exit__(self, *_: object) -> None:
-        self._allow(True)
-
-    def _allow(self, allowed: bool) -> None:
-        with psycopg.connect(self._server, autocommit=True) as connection:
-            statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-            connection.execute(statement.format(sql.Identifier(self._name), sql.Literal(allowed)))
-            if not allowed:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (self._name,)
-                )
 
 
 def _answers(client: httpx.Client) -> bool:

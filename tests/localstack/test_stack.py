@@ -84,8 +84,10 @@ class Stack:
 
     def answers(self) -> bool:
         state = self.home.read()
+        if state is None or "http" not in state.addresses:
+            return False
         try:
-            return state is not None and httpx.get(state.addresses["http"] + "/readyz").status_code == 200
+            return httpx.get(state.addresses["http"] + "/readyz").status_code == 200
         except httpx.HTTPError:
             return False
 

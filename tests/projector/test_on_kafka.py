@@ -1,0 +1,131 @@
+"""The stage in its batch loop, on real Kafka and Postgres: an outage stalls it, poison does not."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from consumers.projector.consumer import STAGE, ProjectHandler
+from runtime import metrics
+from runtime.batch_loop import BatchLoop
+from runtime.dead_letters import DeadLetters
+from runtime.errors import DatabaseUnavailable
+from runtime.publishing import Outgoing, Publisher
+from runtime.record import Batch, Record, raw_bytes
+from runtime.settings import Settings
+from runtime.tailing import tail
+from schemas.headers import CE_ID, DEAD_LETTER_REASON
+from schemas.topics import DEAD_LETTERS, JOB_EVENTS, VARIATION_RESULTS, Topic
+from storage.connection import Database
+from tests.awaiting import eventually
+from tests.dedup.records import Read
+from tests.dedup.stage import Recorder
+from tests.projector.stage import Accepted, Stage, projector, wake_up
+from tests.servers import database_away
+
+
+@pytest.fixture
+def publisher(settings: Settings) -> Iterator[Publisher]:
+    publisher = Publisher(settings)
+    yield publisher
+    publisher.close()
+
+
+@contextmanager
+def running(settings: Settings, publisher: Publisher) -> Iterator[None]:
+    """The stage as `clonepost run project` builds it, in a thread."""
+    database = Database(settings.database_url.get_secret_value(), application_name="test-project")
+    letters = DeadLetters(settings, stage=STAGE)
+    prefix = settings.topic_prefix
+    handler = ProjectHandler(database, publisher, letters, completion_partitions=3, topic_prefix=prefix)
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=[prefix + VARIATION_RESULTS.name])
+    with ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(loop.run)
+        try:
+            yield
+        finally:
+            loop.stop()
+            ran.result()
+            database.close()
+
+
+def send(settings: Settings, publisher: Publisher, *records: Read) -> None:
+    topic = settings.topic_prefix + VARIATION_RESULTS.name
+    publisher.publish([Outgoing(topic, record.key_bytes, record.value_bytes) for record in records])
+
+
+def records_of(settings: Settings, topic: Topic) -> list[Record]:
+    name = settings.topic_prefix + topic.name
+    return list(tail(settings, name, partitions=topic.partitions, from_beginning=True, until_end=True))
+
+
+def committed(settings: Settings) -> int:
+    """How many wake-ups the stage is done with."""
+    consumer = Consumer({**settings.kafka, "group.id": f"{settings.topic_prefix}clonepost.{STAGE}"})
+    name = settings.topic_prefix + VARIATION_RESULTS.name
+    places = consumer.committed([TopicPartition(name, number) for number in range(VARIATION_RESULTS.partitions)], 10)
+    consumer.close()
+    return sum(place.offset for place in places if place.offset > 0)
+
+
+def junk(value: bytes | None) -> Read:
+    return Read(b"0195e0a0-0000-7000-8000-00000000000f", value, of_topic=VARIATION_RESULTS.name)
+
+
+def test_an_outage_stalls_the_stage_and_dead_letters_nothing(
+    settings: Settings, publisher: Publisher, jobs: Accepted, database: Database, postgres: str
+) -> None:
+    ended = [jobs.reserved(database, variations=1) for _ in range(3)]
+    for job in ended:
+        jobs.all_end(job, "succeeded")
+    stalls = metrics.STALLS.labels(STAGE)
+    before = stalls._value.get()
+    with running(settings, publisher):
+        with database_away(postgres, settings.database_url.get_secret_value()):
+            send(settings, publisher, *(wake_up(job, 0) for job in ended), junk(b"junk"))
+            eventually(lambda: stalls._value.get() >= before + 3, what="the stage has stalled several times")
+            assert records_of(settings, DEAD_LETTERS) == records_of(settings, JOB_EVENTS) == []
+            assert committed(settings) == 0
+        eventually(lambda: committed(settings) == 4, what="the wake-ups are done with")
+    assert len(records_of(settings, JOB_EVENTS)) == 3
+    # The poison among them is no victim of the outage either.
+    assert [letter.value() for letter in records_of(settings, DEAD_LETTERS)] == [b"junk"]
+
+
+def test_poison_is_one_dead_letter_and_its_neighbours_are_projected(
+    settings: Settings, publisher: Publisher, jobs: Accepted, database: Database
+) -> None:
+    job = jobs.reserved(database, variations=2)
+    jobs.all_end(job, "succeeded", "succeeded")
+    poison = [b"junk", b"", None, b"\xc3\x01" + b"\x00" * 9]
+    send(settings, publisher, wake_up(job, 0), *map(junk, poison), wake_up(job, 1))
+    with running(settings, publisher):
+        eventually(lambda: committed(settings) == 6, what="all are done with")
+    # A second process begins behind them.
+    send(settings, publisher, wake_up(job, 0))
+    with running(settings, publisher):
+        eventually(lambda: committed(settings) == 7, what="the last is done with")
+    letters = records_of(settings, DEAD_LETTERS)
+    assert sorted(raw_bytes(letter.value()) or b"" for letter in letters) == sorted(value or b"" for value in poison)
+    assert all(dict(letter.headers() or [])[DEAD_LETTER_REASON] for letter in letters)
+    assert len(records_of(settings, JOB_EVENTS)) == 1
+
+
+def test_poison_that_is_read_again_is_known_as_the_same_letter(stage: Stage) -> None:
+    (poison,) = stage.place(junk(b"junk"))
+    letters = [stage.redeliver(poison).dead_letters() for _ in range(2)]
+    assert [len(found) for found in letters] == [1, 1]
+    assert len({dict(found[0].headers)[CE_ID] for found in letters}) == 1
+    assert {found[0].value for found in letters} == {b"junk"}
+
+
+def test_in_an_outage_nothing_of_a_batch_is_published(
+    jobs: Accepted, database: Database, database_url: str, postgres: str
+) -> None:
+    job = jobs.reserved(database, variations=1)
+    recorder = Recorder()
+    with database_away(postgres, database_url), pytest.raises(DatabaseUnavailable):
+        projector(database, recorder).handle(Batch([wake_up(job, 0), junk(b"junk").at(0, 1)], {}))
+    assert recorder.records == []
