@@ -67,10 +67,16 @@ class BatchLoop:
         stage: str,
         topics: Sequence[str],
         framing: Framing | None = None,
+        losable: bool = False,
         batch_records: int = 1_000,
     ) -> None:
-        """`stage` names the consumer group and the metrics; `topics` are full names."""
-        self._consumer: Consumer = new_consumer(settings, group=stage, on_commit=self._on_commit)
+        """`stage` names the consumer group and the metrics; `topics` are full names.
+
+        `losable` topics only wake the stage up, and something else makes up for every record that is lost: where the
+        committed offset is not in the log any more, the loop goes on at the first record that is.
+        """
+        changes = {"auto.offset.reset": "earliest"} if losable else {}
+        self._consumer: Consumer = new_consumer(settings, group=stage, on_commit=self._on_commit, **changes)
         self._handler = handler
         self._framing = framing
         self._stage = stage

@@ -72,7 +72,8 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
     dead_letters = DeadLetters(settings, stage=STAGE)
     prefix = settings.topic_prefix
     handler = FanOutHandler(database, fan_out_publisher, dead_letters, pool, topic_prefix=prefix)
-    loop = BatchLoop(settings, handler, stage=STAGE, topics=[prefix + ADMISSIONS.name], framing=framing)
+    topics = [prefix + ADMISSIONS.name]
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=topics, framing=framing, losable=True)
     pool.start()
     sweeper.start()
     stop_when(stopping, loop.stop)

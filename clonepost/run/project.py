@@ -26,7 +26,7 @@ def main() -> None:
             completion_partitions=completions.partitions,
             topic_prefix=settings.topic_prefix,
         )
-        topic = settings.topic_prefix + VARIATION_RESULTS.name
-        loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic], framing=framing)
+        topics = [settings.topic_prefix + VARIATION_RESULTS.name]
+        loop = BatchLoop(settings, handler, stage=STAGE, topics=topics, framing=framing, losable=True)
         stop_when(stopping, loop.stop)
         loop.run()
