@@ -39,6 +39,7 @@ def next_steps(
     other = json.dumps({**request, "mode": "fork"})
     url = f"{addresses['http']}/v1/content"
     headers = "-H 'X-Api-Key: '$KEY -H 'Content-Type: application/json'"
+    new_id = ".venv/bin/python -c 'import uuid; print(uuid.uuid4())'"
     environment = f"KAFKA_BOOTSTRAP_SERVERS={addresses['kafka']}"
     return "\n".join(
         [
@@ -46,7 +47,7 @@ def next_steps(
             "Try next:",
             f"  export KEY={api_key}",
             "  # a clone of your own",
-            f"  curl -X POST {url}/$(uuidgen)/clone-from-post {headers} -d '{body}'",
+            f"  curl -X POST {url}/$({new_id})/clone-from-post {headers} -d '{body}'",
             "  # a replay: the same container and request give the first answer, byte for byte",
             f"  curl -i -X POST {url}/{container}/clone-from-post {headers} -d '{body}'",
             "  # a conflict: the same container, another request",

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import httpx
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -23,7 +23,6 @@ from storage import keys, reference
 from storage.connection import Database
 
 _KEY_FILE: Final = "demo-key"
-_STAGES: Final = ("queued", "analyzing_source", "generating", "rendering", "finalizing")
 _PATIENCE_SECONDS: Final = 60.0
 
 
@@ -110,27 +109,32 @@ def _await_key(client: httpx.Client) -> None:
 
 def _watch(client: httpx.Client, location: str, console: Console) -> dict[str, Any]:
     bars = Progress(TextColumn("  {task.description:17}"), BarColumn(40), TextColumn("{task.fields[note]}"))
-    tasks = {stage: bars.add_task(stage, total=1.0, note="") for stage in _STAGES}
+    tasks: dict[str, TaskID] = {}
     until = time.monotonic() + _PATIENCE_SECONDS
     etag = ""
-    with Live(Group(bars), console=console, refresh_per_second=20, transient=False):
+    with Live(bars, console=console, refresh_per_second=20, transient=False):
         while True:
             answer = client.get(location, headers={"Prefer": "wait=1", "If-None-Match": etag})
             if answer.status_code == httpx.codes.OK:
                 etag = answer.headers["etag"]
                 job: dict[str, Any] = answer.json()
-                _draw(bars, tasks, job)
+                draw(bars, tasks, job)
                 if job["status"] != "running":
                     return job
             if time.monotonic() > until:
                 raise ClonepostError(f"the demo's job did not end within {_PATIENCE_SECONDS:.0f} s: `clonepost doctor`")
 
 
-def _draw(bars: Progress, tasks: Mapping[str, TaskID], job: Mapping[str, Any]) -> None:
-    reached = _STAGES.index(job["stage"])
-    for position, stage in enumerate(_STAGES):
-        done = 1.0 if position < reached or job["status"] != "running" else 0.0
-        if position == reached and job["status"] == "running":
-            done = job["progress"]
-        note = job["status"] if position == reached else ""
-        bars.update(tasks[stage], completed=done, note=note)
+def draw(bars: Progress, tasks: dict[str, TaskID], job: Mapping[str, Any]) -> None:
+    """A bar for each stage that the job was seen in, and none for those that it skips or passes too quickly."""
+    stage, running = job["stage"], job["status"] == "running"
+    if stage not in tasks:
+        # Without progress yet the bar has no length to fill: it pulses.
+        tasks[stage] = bars.add_task(stage, total=None, note="running")
+    for seen, task in tasks.items():
+        if seen != stage:
+            bars.update(task, total=1.0, completed=1.0, note="")
+        elif not running:
+            bars.update(task, total=1.0, completed=1.0, note=job["status"])
+        elif job["progress"]:
+            bars.update(task, total=1.0, completed=job["progress"])
