@@ -1,6 +1,7 @@
-"""Produce from an event loop: every record's acknowledgement, handed over in batches.
+"""Produce from an event loop: the loop itself asks for delivery reports, and gets many at once.
 
-The client's own thread serves delivery reports; it wakes the loop once for as many as have come.
+A thread that waited for them would take turns with the loop for the interpreter, once for every report; under load
+those turns cost more than everything else that a request needs (measured).
 """
 
 import asyncio
@@ -20,14 +21,16 @@ from runtime.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-_POLL_SECONDS: Final = 0.1
+# How often reports are asked for while some are outstanding, and otherwise (the client has other business, too).
+_BUSY_SECONDS: Final = 0.001
+_IDLE_SECONDS: Final = 0.1
 
 Delivered = Callable[[str | None], None]
 """Called on the loop with None, or with the reason why the outcome is unknown."""
 
 
 class AsyncProducer:
-    """An idempotent producer for one event loop."""
+    """An idempotent producer for one event loop. `send` is called on the loop, the other methods on any thread."""
 
     def __init__(
         self, settings: Settings, loop: asyncio.AbstractEventLoop, *, framing: Framing | None = None, **changes: Any
@@ -37,12 +40,12 @@ class AsyncProducer:
         self._changes = changes
         self._loop = loop
         self._reports: deque[tuple[Delivered, str | None]] = deque()
-        self._wake_pending = False
         self._broken = False
-        self._stopping = threading.Event()
+        self._closed = False
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
         self._producer: Producer = new_producer(settings, **changes)
-        self._thread = threading.Thread(target=self._serve, name="delivery-reports", daemon=True)
-        self._thread.start()
+        loop.call_soon_threadsafe(self._serve)
 
     def send(self, record: Outgoing, delivered: Delivered) -> None:
         """Queue one record. Raises BrokerUnavailable when the local queue is full or the client is being replaced."""
@@ -66,37 +69,42 @@ class AsyncProducer:
         except KafkaException as error:
             self._broken = self._broken or error.args[0].fatal()
             raise BrokerUnavailable(f"kafka: {error.args[0].name()}") from error
+        if not self._busy:
+            self._busy = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(_BUSY_SECONDS, self._serve)
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether reports are awaited, and asked for often."""
+        return self._busy
 
     def close(self) -> None:
-        """Stop the thread. Call it when nobody waits for an acknowledgement any more; what is left gets a second."""
+        """Ask for no more reports. Call it when nobody waits for one any more; what is left gets a second."""
+        self._closed = True
         self._producer.flush(1)
-        self._stopping.set()
-        self._thread.join(5)
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(_POLL_SECONDS)
-            if self._broken:
-                self._replace()
-            if self._reports and not self._wake_pending:
-                self._wake_pending = True
-                try:
-                    self._loop.call_soon_threadsafe(self._drain)
-                except RuntimeError:
-                    # The loop is closed: nobody waits for these any more.
-                    return
-
-    def _drain(self) -> None:
-        # Cleared first: a report that comes while draining wakes the loop again, at worst for nothing.
-        self._wake_pending = False
+        if self._closed:
+            return
+        self._producer.poll(0)
+        if self._broken:
+            self._replace()
         while self._reports:
             delivered, reason = self._reports.popleft()
             delivered(reason)
+        self._busy = len(self._producer) > 0
+        self._timer = self._loop.call_later(_BUSY_SECONDS if self._busy else _IDLE_SECONDS, self._serve)
 
     def _replace(self) -> None:
         # An idempotent producer that lost its sequence cannot go on; records that were queued report their failure.
         _log.warning("producer_replaced")
         old, self._producer = self._producer, new_producer(self._settings, **self._changes)
         self._broken = False
-        old.purge()
-        old.flush(1)
+        threading.Thread(target=_abandon, args=(old,), name="abandoned-producer", daemon=True).start()
+
+
+def _abandon(producer: Producer) -> None:
+    producer.purge()
+    producer.flush(1)
