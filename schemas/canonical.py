@@ -5,12 +5,11 @@ Canonical form: JSON with sorted keys, no white space, unescaped UTF-8; ids as l
 """
 
 import hashlib
-import json
-import uuid
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
 from typing import Final, Literal
 
-from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId
+from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId, uuid_8
 
 Mode = Literal["fork", "reimagine"]
 MODES: Final[tuple[Mode, ...]] = ("fork", "reimagine")
@@ -18,7 +17,6 @@ DEFAULT_MODE: Final[Mode] = "fork"
 DEFAULT_VARIATIONS: Final = 1
 
 _HASH_PREFIX: Final = b"clonepost/job/1\n"
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +47,26 @@ class CloneRequest:
 
 def canonical_bytes(request: CloneRequest) -> bytes:
     """The canonical form, UTF-8."""
-    fields: dict[str, object] = {
-        "containerId": str(request.container_id),
-        "orgId": str(request.org_id),
-        "projectId": str(request.project_id),
-        "sourcePlatformPostId": request.source,
-    }
-    if request.project_layer_id is not None:
-        fields["projectLayerId"] = str(request.project_layer_id)
-    if request.mode != DEFAULT_MODE:
-        fields["mode"] = request.mode
-    if request.variations != DEFAULT_VARIATIONS:
-        fields["variations"] = request.variations
-    if request.overrides != NO_OVERRIDES:
-        overrides = request.overrides
-        texts = {
-            "caption": overrides.caption,
-            "cta": overrides.cta,
-            "voiceOverScript": overrides.voice_over_script,
-        }
-        fields["overrides"] = {name: text for name, text in texts.items() if text is not None}
-    return _encode(fields).encode()
+    # Written out in the order of the sorted keys: the general encoder takes three times as long, for every request.
+    mode = "" if request.mode == DEFAULT_MODE else f'"mode":"{request.mode}",'
+    overrides = "" if request.overrides is NO_OVERRIDES else _overrides(request.overrides)
+    layer = "" if request.project_layer_id is None else f'"projectLayerId":"{request.project_layer_id}",'
+    variations = "" if request.variations == DEFAULT_VARIATIONS else f',"variations":{request.variations}'
+    return (
+        f'{{"containerId":"{request.container_id}",{mode}"orgId":"{request.org_id}",{overrides}'
+        f'"projectId":"{request.project_id}",{layer}"sourcePlatformPostId":{_quoted(request.source)}{variations}}}'
+    ).encode()
+
+
+def _overrides(overrides: Overrides) -> str:
+    texts = []
+    if overrides.caption is not None:
+        texts.append(f'"caption":{_quoted(overrides.caption)}')
+    if overrides.cta is not None:
+        texts.append(f'"cta":{_quoted(overrides.cta)}')
+    if overrides.voice_over_script is not None:
+        texts.append(f'"voiceOverScript":{_quoted(overrides.voice_over_script)}')
+    return f'"overrides":{{{",".join(texts)}}},' if texts else ""
 
 
 def job_id(request: CloneRequest) -> JobId:
@@ -79,7 +76,5 @@ def job_id(request: CloneRequest) -> JobId:
 
 def job_id_of_canonical(canonical: bytes) -> JobId:
     """The first 16 bytes of SHA-256(`clonepost/job/1` LF canonical), with the bits of UUID version 8 set."""
-    digest = bytearray(hashlib.sha256(_HASH_PREFIX + canonical).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return JobId(uuid.UUID(bytes=bytes(digest)))
+    digest = hashlib.sha256(_HASH_PREFIX + canonical).digest()
+    return JobId(uuid_8(int.from_bytes(digest[:16], "big")))

@@ -25,9 +25,10 @@ MAX_SOURCE_CHARACTERS: Final = 128
 MAX_IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 MAX_REQUESTED_BY_CHARACTERS: Final = 200
 OVERRIDE_LIMITS: Final[Mapping[str, int]] = {"caption": 2_200, "cta": 120, "voiceOverScript": 5_000}
+_OVERRIDE_FIELDS: Final = tuple((name, f"overrides.{name}", most) for name, most in OVERRIDE_LIMITS.items())
+_SHORTEST_ID: Final = len("pp_") + 26
 
 _FIELDS: Final = frozenset({"projectId", "projectLayerId", "sourcePlatformPostId", "mode", "variations", "overrides"})
-_MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class _Reader:
         self.problems.append(FieldProblem(field, message))
 
     def id(self, prefix: Prefix, field: str, value: object, *, required: bool = True) -> uuid.UUID | None:
-        if value is _MISSING or value is None:
+        if value is None:
             if required:
                 self.problem(field, "is required")
             return None
@@ -69,14 +70,14 @@ class _Reader:
             self.problem(field, str(error))
             return None
 
-    def text(self, field: str, value: object, *, most: int, least: int = 0) -> str | None:
+    def text(self, field: str, value: object, most: int, least: int = 0) -> str | None:
         if not isinstance(value, str):
             self.problem(field, "must be a string")
         elif len(value) > most:
             self.problem(field, f"must have at most {most:,} characters; it has {len(value):,}")
         elif len(value) < least:
             self.problem(field, "must not be empty")
-        elif "\x00" in value or _has_surrogate(value):
+        elif "\x00" in value or (not value.isascii() and _has_surrogate(value)):
             self.problem(field, "must not contain NUL or a lone surrogate")
         else:
             return value
@@ -90,9 +91,10 @@ def request_from_body(org_id: OrgId, container: str, body: object) -> CloneReque
     if not isinstance(body, dict):
         reader.problem("", "the body must be a JSON object")
         raise RequestInvalid(reader.problems)
-    for name in body:
-        if name not in _FIELDS:
-            reader.problem(_shown(name), "is not a field of this request")
+    if not body.keys() <= _FIELDS:
+        for name in body:
+            if name not in _FIELDS:
+                reader.problem(_shown(name), "is not a field of this request")
     return _request(reader, org_id, container_id, body)
 
 
@@ -104,9 +106,9 @@ def request_from_event(record: CloneRequested) -> CloneRequest:
     reader = _Reader()
     org_id = reader.id("org", "orgId", record["orgId"])
     container_id = reader.id("cnt", "containerId", record["containerId"])
-    reader.text("requestedBy", record["requestedBy"], most=MAX_REQUESTED_BY_CHARACTERS, least=1)
+    reader.text("requestedBy", record["requestedBy"], MAX_REQUESTED_BY_CHARACTERS, 1)
     if record["idempotencyKey"] is not None:
-        reader.text("idempotencyKey", record["idempotencyKey"], most=MAX_IDEMPOTENCY_KEY_CHARACTERS, least=1)
+        reader.text("idempotencyKey", record["idempotencyKey"], MAX_IDEMPOTENCY_KEY_CHARACTERS, 1)
     for name, value in (("requestedAt", record["requestedAt"]), ("deadlineAt", record["deadlineAt"])):
         if value is not None and not 0 <= value <= MAX_TIME_MS:
             reader.problem(name, "must be Unix milliseconds before the year 10000")
@@ -130,9 +132,9 @@ def job_id_of_malformed(record: CloneRequested) -> JobId:
 def _request(
     reader: _Reader, org_id: uuid.UUID | None, container_id: uuid.UUID | None, fields: Mapping[str, Any]
 ) -> CloneRequest:
-    project_id = reader.id("proj", "projectId", fields.get("projectId", _MISSING))
+    project_id = reader.id("proj", "projectId", fields.get("projectId"))
     layer_id = reader.id("lay", "projectLayerId", fields.get("projectLayerId"), required=False)
-    source = _source(reader, fields.get("sourcePlatformPostId", _MISSING))
+    source = _source(reader, fields.get("sourcePlatformPostId"))
     mode = fields.get("mode")
     if mode is None:
         mode = DEFAULT_MODE
@@ -159,39 +161,36 @@ def _request(
 
 
 def _source(reader: _Reader, value: object) -> str | None:
-    if value is _MISSING or value is None:
+    if value is None:
         reader.problem("sourcePlatformPostId", "is required")
         return None
-    text = reader.text("sourcePlatformPostId", value, most=MAX_SOURCE_CHARACTERS, least=1)
-    if text is None:
-        return None
+    text = reader.text("sourcePlatformPostId", value, MAX_SOURCE_CHARACTERS, 1)
+    # The shortest id of ours is `pp_` and 26 characters. Any other text is the platform's own id, kept as sent.
+    if text is None or len(text) < _SHORTEST_ID:
+        return text
     try:
         return str(parse_id("pp", text))
     except InvalidId:
-        # Any other text is the platform's own id, kept as sent.
         return text
 
 
 def _overrides(reader: _Reader, value: object) -> Overrides:
     if value is None:
         return NO_OVERRIDES
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         reader.problem("overrides", "must be an object")
         return NO_OVERRIDES
     for name in value:
         if name not in OVERRIDE_LIMITS:
             reader.problem(f"overrides.{_shown(name)}", "is not a field of this request")
-    texts = {
-        name: reader.text(f"overrides.{name}", value[name], most=most)
-        for name, most in OVERRIDE_LIMITS.items()
-        if value.get(name) is not None
-    }
-    return Overrides(texts.get("caption"), texts.get("cta"), texts.get("voiceOverScript"))
+    texts = [
+        None if (text := value.get(name)) is None else reader.text(field, text, most)
+        for name, field, most in _OVERRIDE_FIELDS
+    ]
+    return Overrides(*texts)
 
 
 def _has_surrogate(text: str) -> bool:
-    if text.isascii():
-        return False
     try:
         text.encode()
     except UnicodeEncodeError:

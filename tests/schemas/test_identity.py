@@ -1,6 +1,7 @@
 """Ids and the canonical request, against golden vectors that an implementer in any language can check."""
 
 import json
+import pickle
 import shutil
 import subprocess
 import uuid
@@ -12,13 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.canonical import CloneRequest, canonical_bytes, job_id
+from schemas.canonical import (
+    MODES,
+    CloneRequest,
+    Mode,
+    Overrides,
+    canonical_bytes,
+    job_id,
+    job_id_of_canonical,
+)
 from schemas.ids import (
+    ContainerId,
     InvalidId,
     JobId,
+    LayerId,
     OrgId,
+    ProjectId,
     event_id,
     format_id,
+    new_request_id,
     parse_id,
     record_event_id,
     variation_id,
@@ -102,6 +115,69 @@ def test_derived_ids(vector: dict[str, Any]) -> None:
     place = vector["record"]
     rejected = record_event_id(uuid.UUID(place["topicId"]), place["partition"], place["offset"], "CloneRejected")
     assert str(rejected) == vector["rejectedEventId"]
+
+
+_texts = st.none() | st.text(max_size=20)
+
+
+@given(
+    ids=st.tuples(st.uuids(), st.uuids(), st.uuids()),
+    layer=st.none() | st.uuids(),
+    source=st.text(min_size=1, max_size=20),
+    mode=st.sampled_from(MODES),
+    variations=st.integers(1, 10),
+    overrides=st.builds(Overrides, _texts, _texts, _texts),
+)
+def test_the_canonical_form_is_what_a_json_library_writes(
+    ids: tuple[uuid.UUID, uuid.UUID, uuid.UUID],
+    layer: uuid.UUID | None,
+    source: str,
+    mode: Mode,
+    variations: int,
+    overrides: Overrides,
+) -> None:
+    request = CloneRequest(
+        org_id=OrgId(ids[0]),
+        container_id=ContainerId(ids[1]),
+        project_id=ProjectId(ids[2]),
+        source=source,
+        project_layer_id=None if layer is None else LayerId(layer),
+        mode=mode,
+        variations=variations,
+        overrides=overrides,
+    )
+    texts = {"caption": overrides.caption, "cta": overrides.cta, "voiceOverScript": overrides.voice_over_script}
+    fields: dict[str, Any] = {
+        "containerId": str(ids[1]),
+        "orgId": str(ids[0]),
+        "projectId": str(ids[2]),
+        "sourcePlatformPostId": source,
+        "projectLayerId": None if layer is None else str(layer),
+        "mode": None if mode == "fork" else mode,
+        "variations": None if variations == 1 else variations,
+        "overrides": {name: text for name, text in texts.items() if text is not None} or None,
+    }
+    present = {name: value for name, value in fields.items() if value is not None}
+    written = json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical_bytes(request) == written.encode()
+
+
+@given(st.uuids())
+def test_ids_that_are_read_are_uuids_like_any_other(value: uuid.UUID) -> None:
+    read = parse_id("cnt", str(value))
+    assert type(read) is uuid.UUID
+    assert (read, hash(read), str(read), read.is_safe) == (value, hash(value), str(value), value.is_safe)
+    assert pickle.loads(pickle.dumps(read)) == value
+    assert {slot: getattr(read, slot) for slot in ("int", "is_safe")} == {
+        slot: getattr(value, slot) for slot in uuid.UUID.__slots__ if slot != "__weakref__"
+    }
+
+
+def test_request_ids_are_random_uuids_and_job_ids_of_version_8() -> None:
+    ids = [new_request_id() for _ in range(1_000)]
+    assert len(set(ids)) == len(ids)
+    assert {(one.version, one.variant) for one in ids} == {(4, uuid.RFC_4122)}
+    assert {job_id_of_canonical(b"%d" % n).version for n in range(100)} == {8}
 
 
 @given(st.uuids())
