@@ -1,6 +1,7 @@
-"""Bytes that never reach the application: what is no HTTP, and headers without end. They get the envelope too."""
+"""Below the application: the envelope for what never reaches it, and each answer sent in one piece."""
 
-from typing import Final
+import asyncio
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -14,10 +15,45 @@ class HeadTooLarge(ValueError):
     """The request line and the headers are longer than any client's of ours; nothing more of them is kept."""
 
 
+class _Gathering:
+    """A transport that sends at once what one turn of the event loop writes.
+
+    uvicorn writes the head and the body of an answer one after the other, and each would be a system call.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            # The client may have gone since; a closed transport takes nothing any more.
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(held))
+
+
 class EnvelopedHttp(HttpToolsProtocol):
     """uvicorn's protocol, with the error envelope for what its parser refuses, and a bound on the head of a request."""
 
     _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A client has connected."""
+        super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
 
     def on_message_begin(self) -> None:
         """A request begins."""

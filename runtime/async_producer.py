@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -15,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.errors import BrokerUnavailable
 from runtime.framing import Framing
-from runtime.kafka import new_producer
+from runtime.kafka import new_producer, producer_config
 from runtime.publishing import Outgoing, on_the_wire
 from runtime.settings import Settings
 
@@ -39,7 +40,9 @@ class AsyncProducer:
         self._framing = framing
         self._changes = changes
         self._loop = loop
+        self._pending: list[tuple[Outgoing, bytes | None, Delivered]] = []
         self._reports: deque[tuple[Delivered, str | None]] = deque()
+        self._most = int(producer_config(settings, **changes)["queue.buffering.max.messages"])
         self._broken = False
         self._closed = False
         self._busy = False
@@ -48,32 +51,13 @@ class AsyncProducer:
         loop.call_soon_threadsafe(self._serve)
 
     def send(self, record: Outgoing, delivered: Delivered) -> None:
-        """Queue one record. Raises BrokerUnavailable when the local queue is full or the client is being replaced."""
-
-        def report(error: KafkaError | None, _message: Message) -> None:
-            self._reports.append((delivered, None if error is None else error.name()))
-            if error is not None and error.fatal():
-                self._broken = True
-
-        try:
-            self._producer.produce(
-                record.topic,
-                on_the_wire(record, self._framing),
-                record.key,
-                -1 if record.partition is None else record.partition,
-                on_delivery=report,
-                headers=list(record.headers),
-            )
-        except BufferError as error:
-            raise BrokerUnavailable("kafka: the local queue is full") from error
-        except KafkaException as error:
-            self._broken = self._broken or error.args[0].fatal()
-            raise BrokerUnavailable(f"kafka: {error.args[0].name()}") from error
-        if not self._busy:
-            self._busy = True
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_later(_BUSY_SECONDS, self._serve)
+        """Queue one record. Raises BrokerUnavailable when the local queue is full."""
+        if len(self._pending) + len(self._producer) >= self._most:
+            raise BrokerUnavailable("kafka: the local queue is full")
+        value = on_the_wire(record, self._framing)
+        if not self._pending:
+            self._loop.call_soon(self._produce)
+        self._pending.append((record, value, delivered))
 
     @property
     def outstanding(self) -> bool:
@@ -84,6 +68,36 @@ class AsyncProducer:
         """Ask for no more reports. Call it when nobody waits for one any more; what is left gets a second."""
         self._closed = True
         self._producer.flush(1)
+
+    def _produce(self) -> None:
+        # All that one turn of the loop has queued: each record by itself would wake the client's thread, in vain but
+        # for the first of them.
+        pending, self._pending = self._pending, []
+        for record, value, delivered in pending:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    value,
+                    record.key,
+                    -1 if record.partition is None else record.partition,
+                    on_delivery=partial(self._report, delivered),
+                    headers=list(record.headers),
+                )
+            except BufferError:
+                self._reports.append((delivered, "_QUEUE_FULL"))
+            except KafkaException as error:
+                self._broken = self._broken or error.args[0].fatal()
+                self._reports.append((delivered, error.args[0].name()))
+        if not self._busy:
+            self._busy = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(_BUSY_SECONDS, self._serve)
+
+    def _report(self, delivered: Delivered, error: KafkaError | None, _message: Message) -> None:
+        self._reports.append((delivered, None if error is None else error.name()))
+        if error is not None and error.fatal():
+            self._broken = True
 
     def _serve(self) -> None:
         if self._closed:
