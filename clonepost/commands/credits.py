@@ -13,7 +13,8 @@ from runtime.errors import ClonepostError
 from storage import credits as credit_reads
 
 app = typer.Typer(
-    help="Credits of an organisation. Grants come in by `clonepost reference import`.",
+    help="Credits of an organisation. Grants come in by `clonepost reference import`.\n\n"
+    "Example:  clonepost credits ledger --organization org_… --json",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

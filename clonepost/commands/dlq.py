@@ -30,7 +30,8 @@ from storage import dead_letters
 from storage.connection import Database
 
 app = typer.Typer(
-    help="Dead letters: list them, look at one, send them again, or let them be.",
+    help="Dead letters: list them, look at one, send them again, or let them be.\n\n"
+    "Example:  clonepost dlq list --stage dedup",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

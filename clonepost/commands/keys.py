@@ -15,7 +15,11 @@ from schemas.headers import rfc3339
 from schemas.ids import InvalidId, format_id, parse_id
 from storage import keys
 
-app = typer.Typer(help="API keys. A key is shown once, when it is made.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="API keys. A key is shown once, when it is made.\n\nExample:  clonepost keys list --json",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Organization = Annotated[str, typer.Option("--organization", help="The organisation's id.")]
 

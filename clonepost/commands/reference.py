@@ -13,7 +13,8 @@ from schemas.reference import TYPES, LineType
 from storage import reference, reference_export
 
 app = typer.Typer(
-    help="Organisations, projects, layers, posts and credit grants, by file.",
+    help="Organisations, projects, layers, posts and credit grants, by file.\n\n"
+    "Example:  clonepost reference import reference.jsonl",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
