@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ EVERYTHING = {"kafka", "postgres", *(role.name for role in ROLES)}
 
 @dataclass(slots=True)
 class Stack:
-    """One home and the commands on it."""
+    """One home and the commands on it, with these variables."""
 
     folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Home:
@@ -49,7 +50,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=variables,
+                env={**variables, **self.environment},
             )
 
     def output(self, command: str) -> Path:
