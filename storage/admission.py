@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from schemas.canonical import NO_OVERRIDES, Mode, Overrides
-from storage.cancels import Cancellation, JobState, insert_cancellations, insert_repeats, read_cancels
+from storage.cancels import Cancellation, JobState, insert_cancellations, read_cancels
 from storage.connection import Connection
 from storage.place import Place
 from storage.wallets import Reservation, lock_wallets, reserve
@@ -123,8 +123,6 @@ class AdmissionState:
     internal_posts: dict[tuple[uuid.UUID, uuid.UUID], SourcePost] = field(default_factory=dict)
     external_posts: dict[tuple[uuid.UUID, str], list[SourcePost]] = field(default_factory=dict)
     jobs: dict[uuid.UUID, JobState] = field(default_factory=dict)
-    repeated_cancels: set[Place] = field(default_factory=set)
-    """Records that were accepted as the repeat of a cancel, whatever has become of the job since."""
     refused_jobs: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
 
     def was_decided(self, place: Place) -> bool:
@@ -140,7 +138,6 @@ class Writes:
     idempotency_keys: list[tuple[uuid.UUID, str, uuid.UUID]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     cancellations: list[Cancellation] = field(default_factory=list)
-    repeated_cancels: list[tuple[uuid.UUID, Place]] = field(default_factory=list)
 
 
 class IdempotencyKeyTaken(Exception):
@@ -212,7 +209,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
                JOIN source_posts s USING (org_id, external_id)
                ORDER BY s.platform, s.post_id""",
         )
-        jobs = read_cancels(connection, topic_id, lookups.cancel_jobs, lookups.places) if lookups.cancel_jobs else None
+        jobs = read_cancels(connection, lookups.cancel_jobs) if lookups.cancel_jobs else None
     state = AdmissionState(topic_id, _one(now.fetchone()))
     state.wallets = {org_id: Wallet(available, running, most) for org_id, available, running, most in (wallets or ())}
     state.decided_below = dict(progress.fetchall())
@@ -228,7 +225,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
     for row in external:
         state.external_posts.setdefault((row[0], row[4]), []).append(SourcePost(*row[1:]))
     if jobs is not None:
-        state.jobs, state.refused_jobs, state.repeated_cancels = jobs()
+        state.jobs, state.refused_jobs = jobs()
     return state
 
 
@@ -262,8 +259,6 @@ def write(connection: Connection, state: AdmissionState, writes: Writes, next_of
             _insert_refusals(connection, state.topic_id, writes.refusals)
         if writes.cancellations:
             insert_cancellations(connection, writes.cancellations)
-        if writes.repeated_cancels:
-            insert_repeats(connection, state.topic_id, writes.repeated_cancels)
         if next_offsets:
             move_progress(connection, state.topic_id, next_offsets)
     if taken is not None and len(taken.fetchall()) != len(writes.idempotency_keys):

@@ -1,8 +1,4 @@
-"""Cancels as the dedup consumer reads and writes them. A batch without a cancel runs none of these statements.
-
-The first accepted cancel of a job is a row of `cancellations`; a later one that was accepted while the job ran is a row
-of `cancel_repeats`, so that it stays accepted when it is read again after the job has ended.
-"""
+"""Cancels as the dedup consumer reads and writes them. A batch without a cancel runs none of these statements."""
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -38,16 +34,14 @@ class JobState:
     cancellation: Cancellation | None
 
 
-Cancels = tuple[dict[uuid.UUID, JobState], set[tuple[uuid.UUID, uuid.UUID]], set[Place]]
-"""Jobs by id; (organisation, job) of refused clones; places of records that were accepted as repeats."""
+Cancels = tuple[dict[uuid.UUID, JobState], set[tuple[uuid.UUID, uuid.UUID]]]
+"""Jobs by id; (organisation, job) of refused clones."""
 
 
-def read_cancels(
-    connection: Connection, topic_id: uuid.UUID, asked: Iterable[tuple[uuid.UUID, uuid.UUID]], places: Iterable[Place]
-) -> Callable[[], Cancels]:
+def read_cancels(connection: Connection, asked: Iterable[tuple[uuid.UUID, uuid.UUID]]) -> Callable[[], Cancels]:
     """Ask for the jobs that cancels name, each as (organisation that asks, job). Call what it returns for the answer,
     after the pipeline."""
-    pairs, records = list(asked), list(places)
+    pairs = list(asked)
     columns = [org_id for org_id, _ in pairs], [job_id for _, job_id in pairs]
     jobs = connection.execute(
         """SELECT c.job_id, c.org_id, c.container_id, j.status, c.variations,
@@ -65,13 +59,6 @@ def read_cancels(
            WHERE r.kind = 'clone'""",
         columns,
     )
-    repeats = connection.execute(
-        """SELECT r.partition, r.record_offset
-           FROM unnest(%b::int[], %b::bigint[]) AS asked (partition, record_offset)
-           JOIN cancel_repeats r ON r.topic_id = %s AND r.partition = asked.partition
-                                AND r.record_offset = asked.record_offset""",
-        ([place.partition for place in records], [place.offset for place in records], topic_id),
-    )
 
     def rows() -> Cancels:
         states = {}
@@ -80,7 +67,7 @@ def read_cancels(
             if by is not None:
                 canceled = Cancellation(job_id, org_id, container_id, by, reason, at, topic, Place(*place))
             states[job_id] = JobState(org_id, container_id, status, ended, variations, canceled)
-        return states, {(org_id, job_id) for org_id, job_id in refused}, {Place(*place) for place in repeats}
+        return states, {(org_id, job_id) for org_id, job_id in refused}
 
     return rows
 
@@ -106,19 +93,5 @@ def insert_cancellations(connection: Connection, cancellations: Sequence[Cancell
             [c.topic_id for c in cancellations],
             [c.place.partition for c in cancellations],
             [c.place.offset for c in cancellations],
-        ),
-    )
-
-
-def insert_repeats(connection: Connection, topic_id: uuid.UUID, repeats: Sequence[tuple[uuid.UUID, Place]]) -> None:
-    """Write the records, each with the job that it named, that were accepted after that job's first cancel."""
-    connection.execute(
-        """INSERT INTO cancel_repeats (topic_id, partition, record_offset, job_id)
-           SELECT %s, * FROM unnest(%b::int[], %b::bigint[], %b::uuid[])""",
-        (
-            topic_id,
-            [place.partition for _, place in repeats],
-            [place.offset for _, place in repeats],
-            [job_id for job_id, _ in repeats],
         ),
     )

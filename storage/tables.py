@@ -232,18 +232,6 @@ cancellations = Table(
     Column("record_offset", BigInteger, nullable=False),
 )
 
-cancel_repeats = Table(
-    "cancel_repeats",
-    metadata,
-    # One record that asked for a cancel which another record had been accepted for, while the job ran: accepted too,
-    # also when it is read again after the job has ended.
-    Column("topic_id", Uuid, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("record_offset", BigInteger, nullable=False),
-    Column("job_id", Uuid, ForeignKey("cancellations.job_id"), nullable=False),
-    PrimaryKeyConstraint("topic_id", "partition", "record_offset"),
-)
-
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -249,13 +249,9 @@ def _cancel(question: CancelQuestion, state: AdmissionState, writes: Writes) -> 
             raise _No(ErrorCode.NOT_FOUND, "Job not found.")
         if job.cancellation is not None:
             first = job.cancellation.topic_id == state.topic_id and job.cancellation.place == question.place
-            if first or question.place in state.repeated_cancels:
+            # Decided before and not refused: it was accepted, whatever has become of the job since.
+            if first or job.status == "running" or state.was_decided(question.place):
                 return CancelAccepted(job.cancellation, fan_out=first)
-            if job.status == "running":
-                # Kept: read again after the job's end it must not become a refusal.
-                state.repeated_cancels.add(question.place)
-                writes.repeated_cancels.append((question.job_id, question.place))
-                return CancelAccepted(job.cancellation, fan_out=False)
         if job.status != "running":
             raise _No(ErrorCode.CONFLICT, f"The job is {job.status} already.", {"reason": ALREADY[job.status]})
         if job.ended_variations == job.variations:

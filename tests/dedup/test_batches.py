@@ -66,12 +66,12 @@ def test_of_a_hundred_different_requests_over_many_batches_the_first_wins(stage:
 
 def test_poison_is_dead_lettered_once_and_its_neighbours_are_judged(stage: Stage, world: World) -> None:
     project = world.project()
-    junk = Read(b"key", b"\x00junk", (("x", b"\xff"), ("ce_id", b"theirs"), ("nothing", None)))
+    junk = Read(b"key", b"\x01junk", (("x", b"\xff"), ("ce_id", b"theirs"), ("nothing", None)))
     tombstone = Read(b"key", None)
     outputs = stage.feed(clone(project), junk, clone(project), tombstone, clone(project))
     assert outputs.codes() == ["CloneAccepted"] * 3
     letters = outputs.dead_letters()
-    assert [(letter.key, letter.value) for letter in letters] == [(b"key", b"\x00junk"), (b"key", None)]
+    assert [(letter.key, letter.value) for letter in letters] == [(b"key", b"\x01junk"), (b"key", None)]
     names = [dict(letter.headers) for letter in letters]
     assert [n[headers.DEAD_LETTER_OFFSET] for n in names] == [b"1", b"3"]
     assert [n[headers.DEAD_LETTER_REASON] for n in names] == [b"UNKNOWN_FRAMING", b"TOMBSTONE"]

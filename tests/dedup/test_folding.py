@@ -23,9 +23,7 @@ _CREDIT: Final = 6 * VIDEO_PRICE
 _CONTAINERS: Final = tuple(uuid.uuid5(uuid.NAMESPACE_OID, f"container {n}") for n in range(4))
 # Times of the database's clock differ between two runs; everything else of a record must not.
 _TIMES: Final = ("acceptedAt", "deadlineAt", "canceledAt")
-_WRITTEN: Final = (
-    "claims, jobs, refusals, cancellations, cancel_repeats, idempotency_keys, project_ordinals, dedup_progress"
-)
+_WRITTEN: Final = "claims, jobs, refusals, cancellations, idempotency_keys, project_ordinals, dedup_progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,6 @@ class Bench:
             "jobs": "SELECT job_id, org_id, status FROM jobs ORDER BY job_id",
             "refusals": "SELECT kind, org_id, job_id, code, message, details, record_offset FROM refusals ORDER BY 7",
             "cancellations": "SELECT job_id, record_offset FROM cancellations ORDER BY job_id",
-            "repeats": "SELECT * FROM cancel_repeats ORDER BY record_offset",
             "keys": "SELECT org_id, idempotency_key, job_id FROM idempotency_keys ORDER BY 1, 2",
             "ordinals": "SELECT * FROM project_ordinals ORDER BY 1, 2",
             "wallets": "SELECT * FROM wallets ORDER BY org_id",

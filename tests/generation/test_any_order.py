@@ -68,7 +68,7 @@ class Generation(RuleBasedStateMachine):
 
     def __init__(self, database: Database, jobs: Jobs, project: Project) -> None:
         super().__init__()
-        jobs.execute("TRUNCATE variations, cancel_repeats, cancellations, jobs, claims")
+        jobs.execute("TRUNCATE variations, cancellations, jobs, claims")
         self._database = database
         self._jobs = jobs
         self._project = project
