@@ -1,7 +1,6 @@
 """`clonepost run api`: HTTP for partners."""
 
 import asyncio
-import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -108,9 +107,6 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
         refreshing = asyncio.create_task(_refresh_keys(reads, keys))
         kafka = await asyncio.to_thread(_connect, settings, loop, stopping)
         starting.application = _application(settings, kafka, reads, watch, keys)
-        # What is there now stays: looking through it for cycles again and again would cost every request.
-        gc.collect()
-        gc.freeze()
         await serving
     finally:
         server.should_exit = True
