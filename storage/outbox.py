@@ -75,12 +75,12 @@ def mark_published(connection: Connection, events: Sequence[tuple[uuid.UUID, int
     ids = [event_id for event_id, _ in events]
     marked = connection.execute(
         """UPDATE outbox o SET published_at = clock_timestamp(), published_offset = e.published_offset
-           FROM unnest(%s::uuid[], %s::bigint[]) AS e (event_id, published_offset)
+           FROM unnest(%b::uuid[], %b::bigint[]) AS e (event_id, published_offset)
            WHERE o.event_id = e.event_id AND o.published_at IS NULL""",
         (ids, [offset for _, offset in events]),
     ).rowcount
     unknown = connection.execute(
-        """SELECT e.event_id FROM unnest(%s::uuid[]) AS e (event_id)
+        """SELECT e.event_id FROM unnest(%b::uuid[]) AS e (event_id)
            WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.event_id)""",
         (ids,),
     ).fetchall()
@@ -91,7 +91,7 @@ def move_checkpoints(connection: Connection, topic_id: uuid.UUID, next_offsets: 
     """Everything below these offsets has been read back and marked."""
     connection.execute(
         """UPDATE relay_checkpoints c SET next_offset = n.next_offset
-           FROM unnest(%s::int[], %s::bigint[]) AS n (partition, next_offset)
+           FROM unnest(%b::int[], %b::bigint[]) AS n (partition, next_offset)
            WHERE c.topic_id = %s AND c.partition = n.partition AND c.next_offset < n.next_offset""",
         (list(next_offsets), list(next_offsets.values()), topic_id),
     )

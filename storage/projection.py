@@ -112,7 +112,7 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
         jobs = connection.execute(
             """SELECT job_id, status, stage, progress, version, (extract(epoch FROM finished_at) * 1000)::bigint,
                       ended_by_offset
-               FROM jobs WHERE job_id = ANY(%s::uuid[]) ORDER BY job_id FOR UPDATE""",
+               FROM jobs WHERE job_id = ANY(%b::uuid[]) ORDER BY job_id FOR UPDATE""",
             (ids,),
             binary=True,
         )
@@ -121,14 +121,14 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
                       c.mode, c.variations, c.variation_price, c.requested_by, (extract(epoch FROM c.requested_at) *
                       1000)::bigint, (extract(epoch FROM c.accepted_at) * 1000)::bigint, c.traceparent
                FROM claims c JOIN source_posts s ON s.org_id = c.org_id AND s.post_id = c.source_post_id
-               WHERE c.job_id = ANY(%s::uuid[])""",
+               WHERE c.job_id = ANY(%b::uuid[])""",
             (ids,),
             binary=True,
         )
         rows = connection.execute(
             """SELECT job_id, variation_index, state, attempt, step, hook_shape, visual_format, duration_ms, error_code,
                       error_message, provenance->>'generator'
-               FROM variations WHERE job_id = ANY(%s::uuid[]) ORDER BY job_id, variation_index""",
+               FROM variations WHERE job_id = ANY(%b::uuid[]) ORDER BY job_id, variation_index""",
             (ids,),
             binary=True,
         )
@@ -167,7 +167,7 @@ def _insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
         """INSERT INTO outbox (event_id, job_id, record_key, record_value, traceparent, output_partition, created_at)
            SELECT event_id, job_id, record_key, record_value, traceparent, output_partition,
              to_timestamp(created_at / 1000.0)
-           FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::int[], %s::bigint[])
+           FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::bytea[], %b::text[], %b::int[], %b::bigint[])
            AS new (event_id, job_id, record_key, record_value, traceparent, output_partition, created_at)""",
         _columns(
             [
@@ -185,9 +185,9 @@ def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
              canceled = c.canceled, finished_at = to_timestamp(c.finished_at / 1000.0),
              credits_charged = c.credits_charged, error_code = c.error_code, error_message = c.error_message,
              completion_event_id = c.completion_event_id, ended_by_offset = c.ended_by_offset
-           FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::float8[], %s::int[], %s::bigint[], %s::smallint[],
-             %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::uuid[],
-             %s::bigint[])
+           FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::float8[], %b::int[], %b::bigint[], %b::smallint[],
+             %b::smallint[], %b::smallint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::uuid[],
+             %b::bigint[])
            AS c (job_id, status, stage, progress, version, at, succeeded, failed, canceled, finished_at,
              credits_charged, error_code, error_message, completion_event_id, ended_by_offset)
            WHERE j.job_id = c.job_id AND j.status = 'running'""",

@@ -1,5 +1,6 @@
 """What every role process does before and around its work: settings, logs, metrics, signals, patience at the start."""
 
+import gc
 import signal
 import sys
 import threading
@@ -47,10 +48,21 @@ def require_database(settings: Settings) -> str:
     return url
 
 
+def _collect_rarely() -> None:
+    """Look for cycles after tens of thousands of objects, not after every 700.
+
+    A batch holds tens of thousands that are not garbage; walking them again and again was a quarter of all the time
+    that the consumers spent in Python. Nothing of ours makes cycles a record, so memory stays flat.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 @contextmanager
 def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
     """Set up one role process; yields the event that SIGTERM and SIGINT set. A Fatal ends it with its own exit code."""
     log.configure(settings, role=role)
+    _collect_rarely()
     metrics.serve(settings.metrics_port)
     failpoint.arm(settings.failpoints)
     stopping = threading.Event()
