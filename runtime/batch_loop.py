@@ -191,7 +191,11 @@ class BatchLoop:
 
     def _on_commit_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError.FENCED_INSTANCE_ID:
-            raise Fatal("another process runs under the same CLONEPOST_INSTANCE: give each its own name")
+            # After a broker's crash it may also be our own second joining that fences our first: a restart heals that.
+            raise Fatal(
+                "the broker knows another member of the same CLONEPOST_INSTANCE: a restart heals what a broker's crash "
+                "mixed up; if this comes again, two processes run under one name, and each needs its own"
+            )
         level = _log.info if error.code() in _STALE_COMMIT else _log.warning
         level("commit_failed", stage=self._stage, error=error.name())
 

@@ -89,7 +89,7 @@ def _pass(name: str) -> None:
         if armed.passes_left:
             return
         del _armed[name]
-    _log.warning("failpoint", name=name)
+    _log.warning("failpoint_reached", at=name)
     armed.action()
 
 

@@ -93,7 +93,7 @@ class Fleet:
                 self._cut_off("clonepost-relay")
             return
         last_words = self._pipeline.log(lane.name).encode()[lane.log_bytes :].decode("utf-8", "replace")
-        if lane.process.ended_by != -signal.SIGKILL or f'"name": "{lane.armed}"' not in last_words:
+        if lane.process.ended_by != -signal.SIGKILL or f'"at": "{lane.armed}"' not in last_words:
             raise AssertionError(
                 f"{lane.name} was to die at {lane.armed}, but ended with {lane.process.ended_by}\n{last_words[-4_000:]}"
             )

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from clonepost.roles import BY_NAME, ROLES
+from clonepost.run.process import EXIT_FATAL
 from runtime.settings import Settings
+from tests.awaiting import eventually
 from tests.e2e.pipeline import Pipeline
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
@@ -72,6 +74,18 @@ class KilledPipeline(Pipeline):
         process.start()
         self.processes[name] = process
         return process
+
+    def await_ready(self) -> None:
+        """Wait until the API is ready."""
+        eventually(self._ready, what="the API is ready")
+
+    def supervise(self) -> None:
+        """Start again what has halted, as every supervisor does. Raises AssertionError when one ended otherwise."""
+        for name, process in list(self.processes.items()):
+            if process.ended_by is not None:
+                said = self.log(name)[-4_000:]
+                assert process.ended_by == EXIT_FATAL, f"{name} ended with {process.ended_by}\n{said}"
+                self.fork(name)
 
     def close(self) -> None:
         """Stop everything."""

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 
 from bench.checker import Recorder, System, check, wait_until_drained
 from bench.load import Analyst, Load, Operation, Tenant, make_tenants, plan, reference_lines
+from bench.load.plan import WEIGHTS
 from storage import keys, reference
 from tests.e2e.pipeline import Pipeline
 
@@ -32,8 +33,13 @@ def hire(pipeline: Pipeline, *, seed: int) -> list[Tenant]:
 
 
 @contextmanager
-def trial(pipeline: Pipeline, tenants: list[Tenant], folder: Path, *, seed: int) -> Iterator[Load]:
-    """Load while the body runs, and at least so many operations; then heal, drain and check. Raises AssertionError."""
+def trial(
+    pipeline: Pipeline, tenants: list[Tenant], folder: Path, *, seed: int, weights: Mapping[str, float] = WEIGHTS
+) -> Iterator[Path]:
+    """Load while the body runs, and at least so many operations; then drain and check. Yields the history's file.
+
+    Raises AssertionError with the checker's report.
+    """
     system = System(
         pipeline.settings.kafka, pipeline.settings.database_url.get_secret_value(), pipeline.settings.topic_prefix
     )
@@ -46,9 +52,10 @@ def trial(pipeline: Pipeline, tenants: list[Tenant], folder: Path, *, seed: int)
         Load(system, [pipeline.address], tenants, recorder) as load,
         ThreadPoolExecutor(1) as clients,
     ):
-        running = clients.submit(load.run, _paced(plan(tenants, seed=seed, operations=_MOST_OPERATIONS), over, sent))
+        operations = plan(tenants, seed=seed, operations=_MOST_OPERATIONS, weights=weights)
+        running = clients.submit(load.run, _paced(operations, over, sent))
         try:
-            yield load
+            yield history
             over.set()
             running.result()
         except BaseException:
