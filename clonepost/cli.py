@@ -21,6 +21,7 @@ _COMMANDS = {
     "lag": ("clonepost.commands.lag", "lag"),
     "check": ("clonepost.commands.check", "check_system"),
     "doctor": ("clonepost.commands.doctor", "doctor"),
+    "preview": ("clonepost.commands.preview", "preview"),
     "bench": ("clonepost.commands.bench", "app"),
 }
 

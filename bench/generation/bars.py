@@ -256,16 +256,15 @@ def _two_ways(trial: Trial, one: Made) -> bool:
 
 def _premise(trial: Trial, one: Made) -> bool | None:
     source = trial.blueprint
-    text = " ".join(one.creative[field] for field in _FIELDS)
-    row = set(tokens(text))
+    row = set(tokens(" ".join(one.creative[field] for field in _FIELDS)))
     if not source.premise:
         return None
     if row & set(source.premise):
         return True
-    known = [theme for theme in source.themes if theme_phrase(theme, trial.language)]
+    # A theme counts where its noun stands: "the trip" by "trip".
+    known = {theme: phrase for theme in source.themes if (phrase := theme_phrase(theme, trial.language))}
     told = any(
-        row & theme_words(theme, trial.language) or str(theme_phrase(theme, trial.language)) in text.lower()
-        for theme in known
+        row & theme_words(theme, trial.language) or phrase.lower().split()[-1] in row for theme, phrase in known.items()
     )
     return told if known else None
 

@@ -28,6 +28,35 @@ _BARE_BRANDS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
+# In a layer of another language, brands that describe themselves in it; the English ones have no facts there.
+_ELSEWHERE: Final[dict[str, tuple[dict[str, Any], ...]]] = {
+    "es": (
+        {
+            "name": "Lumbre",
+            "product": "cafetera italiana",
+            "audience": "gente que desayuna de pie",
+            "benefits": [
+                "calienta el café en cuatro minutos",
+                "no tiene filtros de papel",
+                "cabe en cualquier estante",
+            ],
+            "proof": ["hecha en un taller de Vitoria desde 1974", "una pieza de repuesto durante 10 años"],
+            "cta": {"kind": "link", "text": "Toca el enlace y conoce Lumbre"},
+        },
+    ),
+    "de": (
+        {
+            "name": "Wegwart",
+            "product": "Laufrucksack",
+            "audience": "alle, die mit dem Rad zur Arbeit fahren",
+            "benefits": ["wiegt nur 310 Gramm", "trocknet über Nacht", "hält den Laptop vom Rücken weg"],
+            "proof": ["von 40 Pendlern ein Jahr lang getestet", "eine Reparatur, die nichts kostet"],
+            "cta": {"kind": "save", "text": "Speicher dir das für den nächsten Regen"},
+        },
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A source, written for this purpose, and what a person says it is."""
@@ -44,8 +73,12 @@ def sources(half: Half) -> tuple[Labelled, ...]:
 
 
 @cache
-def brands() -> tuple[dict[str, Any], ...]:
-    """The demo's brands, and brands with few facts."""
+def brands(language: str = "en") -> tuple[dict[str, Any], ...]:
+    """The demo's brands, and brands with few facts; for another language, brands of it first."""
     lines = files("clonepost.demo").joinpath("reference.jsonl").read_text(encoding="utf-8").splitlines()
     items = [json.loads(line) for line in lines if line.strip()]
-    return (*(item["brand"] for item in items if item["type"] == "project"), *_BARE_BRANDS)
+    return (
+        *_ELSEWHERE.get(language, ()),
+        *(item["brand"] for item in items if item["type"] == "project"),
+        *_BARE_BRANDS,
+    )

@@ -43,8 +43,18 @@ class Results:
         ]
 
 
-def measure(half: Half, *, sizes: Sequence[int] = SIZES, languages: Sequence[str] = ("en",), every: int = 1) -> Results:
-    """Run every `every`-th source of a half in both modes and all sizes, brands in turn, and judge what comes of it."""
+def measure(
+    half: Half,
+    *,
+    sizes: Sequence[int] = SIZES,
+    languages: Sequence[str] = ("en",),
+    every: int = 1,
+    jobs: Sequence[str] = MODES,
+) -> Results:
+    """Run every `every`-th source of a half in both modes and all sizes, brands in turn, and judge what comes of it.
+
+    `jobs` are the modes in which ten jobs of each brand are compared as well.
+    """
     results = Results()
     trials: list[Trial] = []
     for size in sizes:
@@ -55,7 +65,7 @@ def measure(half: Half, *, sizes: Sequence[int] = SIZES, languages: Sequence[str
             trials.append(trial)
             if number < 5:
                 _override(trial, size, results)
-    _across(half, results, languages)
+    _across(half, results, languages, jobs)
     if sum(len(trial.made) for trial in trials) >= LARGE:
         results.shares.extend(large_run(trials))
     return results
@@ -67,10 +77,10 @@ def mean_ms(results: Results) -> float:
 
 
 def _trials(half: Half, size: int, languages: Sequence[str], every: int) -> Iterator[Trial]:
-    all_brands = brands()
     for number, item in enumerate(sources(half)[::every]):
         for mode in MODES:
             for language in languages:
+                all_brands = brands(language)
                 yield run(
                     item.source,
                     all_brands[(number + size) % len(all_brands)],
@@ -82,11 +92,11 @@ def _trials(half: Half, size: int, languages: Sequence[str], every: int) -> Iter
                 )
 
 
-def _across(half: Half, results: Results, languages: Sequence[str]) -> None:
+def _across(half: Half, results: Results, languages: Sequence[str], modes: Sequence[str]) -> None:
     items = sources(half)
-    for brand in brands():
-        for language in languages:
-            for mode in MODES:
+    for language in languages:
+        for brand in brands(language):
+            for mode in modes:
                 trials = [
                     run(
                         items[(3 * job) % len(items)].source,

@@ -8,6 +8,7 @@ from typing import Any
 from consumers.generation.analysis.analyse import analyse
 from consumers.generation.analysis.blueprint import Blueprint
 from consumers.generation.composed import ComposedGenerator
+from consumers.generation.gate.usable import spoken_by
 from consumers.generation.generators import GenerationFailed, Made, Order
 from consumers.generation.writing.embedded import EmbeddedRealiser
 from storage.material import Material
@@ -45,8 +46,9 @@ class Trial:
 
     @property
     def facts(self) -> list[str]:
-        """What the brand says of itself."""
-        return [fact for key in ("benefits", "proof") for fact in self.brand.get(key) or ()]
+        """What the brand says of itself, where that is in the layer's language."""
+        given = [fact for key in ("benefits", "proof") for fact in self.brand.get(key) or ()]
+        return given if (spoken_by(self.brand) or "en") == self.language else []
 
 
 def run(

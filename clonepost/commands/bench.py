@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -79,3 +79,28 @@ def pipeline(
         print_json(found)
     else:
         show(found, Console())
+
+
+@app.command("generation")
+def generation(
+    half: Annotated[Literal["held_out", "train"], typer.Option("--half", help="Which labelled sources.")] = "held_out",
+    languages: Annotated[list[str] | None, typer.Option("--language", help="Layers; may be repeated.")] = None,
+    every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th source only.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure generated copy against every bar, over sources that nothing was tuned on, and how long it takes.
+
+    Both modes, sets of 1, 3, 5 and 10, several brands. Needs no services. Exits with 1 where a bar is missed.
+
+    Example:  clonepost bench generation --every 5
+    """
+    from bench.generation.report import document, show
+    from bench.generation.table import measure
+
+    found = measure(half, languages=languages or ["en"], every=every)
+    if as_json:
+        print_json(document(half, found))
+    else:
+        show(half, found, Console(width=110))
+    if found.missed():
+        raise typer.Exit(1)

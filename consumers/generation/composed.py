@@ -82,7 +82,9 @@ class ComposedGenerator:
         job = self._jobs.pop(job_id, None)
         if job is None or job.material != material:
             source = source_text(material.source)
-            job = _Job(material, analyse(material.source), source, usable_brand(material.brand, source))
+            job = _Job(
+                material, analyse(material.source), source, usable_brand(material.brand, source, _language(material))
+            )
         self._jobs[job_id] = job
         while len(self._jobs) > _JOBS_KEPT:
             self._jobs.popitem(last=False)

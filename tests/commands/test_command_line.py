@@ -33,6 +33,7 @@ COMMANDS = {
     "lag",
     "check",
     "doctor",
+    "preview",
     "bench",
 }
 UNREACHABLE = {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/none", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}

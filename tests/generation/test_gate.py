@@ -132,9 +132,19 @@ def test_facts_that_the_source_says_or_the_brand_bans_are_not_used() -> None:
         **BRAND,
         "benefits": ["two weeks of doing less, and look at this", "flawless skin", "sinks in fast"],
     }
-    assert usable_brand(brand, SAID)["benefits"] == ["sinks in fast"]
+    assert usable_brand(brand, SAID, "en")["benefits"] == ["sinks in fast"]
     audience = {**BRAND, "audience": "people who wondered why my cheeks stayed red"}
-    assert "audience" not in usable_brand(audience, SAID)
+    assert "audience" not in usable_brand(audience, SAID, "en")
+
+
+def test_facts_stand_only_in_a_layer_of_their_language() -> None:
+    brand = {
+        "benefits": ["seca en una noche y no pesa", "dries overnight and is light"],
+        "proof": ["probado por 60 corredores"],
+    }
+    assert usable_brand(brand, SAID, "es")["benefits"] == ["seca en una noche y no pesa"]
+    assert usable_brand(brand, SAID, "en")["benefits"] == ["dries overnight and is light"]
+    assert usable_brand(BRAND, SAID, "de")["benefits"] == []
 
 
 @pytest.mark.parametrize(

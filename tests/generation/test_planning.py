@@ -38,7 +38,10 @@ def test_a_set_spreads_over_shapes_arcs_and_angles() -> None:
     for source in ALL[::5]:
         set_of_ten = briefs(source, "reimagine")
         assert len({brief.hook_shape for brief in set_of_ten}) >= 4
-        assert len({tuple(beat.kind for beat in brief.beats) for brief in set_of_ten}) >= 3
+        for ordinal in range(4):
+            three = briefs(source, "reimagine", 3, ordinal=ordinal)
+            assert len({tuple(beat.kind for beat in brief.beats) for brief in three}) == 3
+            assert len({brief.hook_shape for brief in three}) == 3
         assert len({brief.angle for brief in set_of_ten}) == 8
 
 

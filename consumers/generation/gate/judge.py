@@ -154,11 +154,9 @@ def premise_kept(text: str, blueprint: Blueprint, language: str) -> bool:
     row = set(words(text))
     if not blueprint.premise or row & set(blueprint.premise):
         return True
-    lowered = text.lower()
-    known = [theme for theme in blueprint.themes if theme_phrase(theme, language)]
+    known = {theme: phrase for theme in blueprint.themes if (phrase := theme_phrase(theme, language))}
     return not known or any(
-        row & theme_words(theme, language) or (theme_phrase(theme, language) or "\x00").lower() in lowered
-        for theme in known
+        row & theme_words(theme, language) or phrase.lower().split()[-1] in row for theme, phrase in known.items()
     )
 
 

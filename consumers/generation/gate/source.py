@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consumers.generation.texts import content_words, handles, is_content, links, plain, sentences, words
+from consumers.generation.texts import content_words, handles, is_content, language_of, links, plain, sentences, words
 
 _CAPITALS_OF_NOBODY: Final = (
     "i i'm i'll i've i'd pov tv ok am pm diy usa us uk eu monday tuesday wednesday thursday friday saturday "
@@ -70,20 +70,15 @@ def figures(text: str) -> set[str]:
 
 def names_in(text: str) -> frozenset[str]:
     """Words with a capital where grammar asks for none. Text that capitalises anyhow (titles, German) names nobody."""
+    if language_of(text) == "de":
+        return frozenset()
     found: set[str] = set()
     for sentence in sentences(text):
         row = [match.group() for match in _WORD_IN_TEXT.finditer(sentence)]
         capitals = [word for word in row[1:] if word[:1].isupper() and word[1:].islower() and len(word) > 2]
-        if row and len(capitals) <= max(1, _CAPITALISED_SHARE * len(row)) and not _looks_german(row):
+        if row and len(capitals) <= max(1, _CAPITALISED_SHARE * len(row)):
             found.update(word.lower().removesuffix("'s") for word in capitals)
     return frozenset(found - _NO_NAMES)
-
-
-def _looks_german(row: list[str]) -> bool:
-    return (
-        sum(word.lower() in {"der", "die", "das", "und", "ist", "nicht", "ich", "ein", "eine", "zu"} for word in row)
-        > 1
-    )
 
 
 def _dicts(value: object) -> list[Mapping[str, Any]]:

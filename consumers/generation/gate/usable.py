@@ -1,19 +1,25 @@
-"""Which of a brand's facts may be used beside a source. Pure."""
+"""Which of a brand's facts may be used beside a source, in a layer's language. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from consumers.generation.gate.banned import banned_of, banned_pattern
+from consumers.generation.gate.own import strings
 from consumers.generation.gate.quoting import quoting
 from consumers.generation.gate.source import SourceText, figures
+from consumers.generation.texts import STOP_WORDS_OF, language_of
 
-_LISTS: Final = ("benefits", "proof")
+FACT_LISTS: Final = ("benefits", "proof")
 _SINGLE: Final = ("audience",)
+_USUAL_LANGUAGE: Final = "en"
 
 
-def usable_brand(brand: Mapping[str, Any], source: SourceText) -> dict[str, Any]:
-    """The brand without the facts that the source states as well, or that use a word which the brand bans itself."""
+def usable_brand(brand: Mapping[str, Any], source: SourceText, language: str) -> dict[str, Any]:
+    """The brand without the facts that the source states as well, that use a word which the brand bans itself, or that
+    are in another language than the layer's: a creative speaks one.
+    """
     banned = banned_pattern(banned_of(brand.get("bannedWords")))
+    speaks = spoken_by(brand)
 
     def usable(fact: object) -> bool:
         return (
@@ -21,13 +27,24 @@ def usable_brand(brand: Mapping[str, Any], source: SourceText) -> dict[str, Any]
             and bool(fact.strip())
             and next(quoting("", fact, source, (), figures(fact)), None) is None
             and (banned is None or not banned.search(fact))
+            and (language not in STOP_WORDS_OF or is_in(fact, language, speaks))
         )
 
     kept = dict(brand)
-    for name in _LISTS:
+    for name in FACT_LISTS:
         facts = brand.get(name)
         kept[name] = [fact for fact in facts if usable(fact)] if isinstance(facts, list) else []
     for name in _SINGLE:
         if name in brand and not usable(brand[name]):
             del kept[name]
     return kept
+
+
+def spoken_by(brand: Mapping[str, Any]) -> str | None:
+    """The language that a brand describes itself in; None where it says too little."""
+    return language_of(" ".join(strings([brand.get(key) for key in (*FACT_LISTS, "audience", "cta")])))
+
+
+def is_in(text: str, language: str, speaks: str | None) -> bool:
+    """Whether a text is in a language; one that does not tell goes by the rest of the brand, which is else English."""
+    return (language_of(text) or speaks or _USUAL_LANGUAGE) == language

@@ -132,7 +132,9 @@ def _other_shape(blueprint: Blueprint, capability: Capability, ordinal: int, ind
 
 def _other_arc(blueprint: Blueprint, duration_ms: int, ordinal: int, index: int, hook_ms: int) -> tuple[Beat, ...]:
     own = [beat.kind for beat in blueprint.beats]
-    most = max(2, (duration_ms - min(hook_ms, duration_ms // 3)) // _BEAT_MS + 1)
+    # By the shortest of the set, so that all siblings choose from the same arcs.
+    shortest = max(_SHORTEST_MS, round(blueprint.duration_ms * min(_LENGTHS)))
+    most = max(2, (shortest - min(hook_ms, shortest // 3)) // _BEAT_MS + 1)
     differing = [arc for arc in ARCS if similarity(arc, own) <= _OTHER_ARC]
     fitting = [arc for arc in differing if len(arc) <= most]
     # The longer half: a video that has time tells more.

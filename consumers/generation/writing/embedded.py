@@ -146,7 +146,8 @@ def _premise(page: Page) -> dict[str, str]:
         and (banned is None or not banned.search(word))
     ]
     if topics:
-        return {"topic": topics[brief.index % len(topics)]}
+        topic = topics[brief.index % len(topics)]
+        return {"topic": topic.capitalize() if language == "de" else topic}
     # Nothing of the source's can be said in this language: a noun of what it is about, another for each sibling.
     related = [
         word

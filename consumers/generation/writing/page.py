@@ -1,5 +1,6 @@
 """The page that one variation is written on: what is said so far, what its scenes have left, what siblings used."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,12 +22,23 @@ from consumers.generation.writing.voice import Voice
 
 # How often a phrase of a scene may stand in one variation: a noun ties it together, a clause said twice is a refrain.
 _TIMES: Final = {"obj": 2}
-_KIN: Final = {"my_ing": "ing", "my_np": "np", "my_wish": "wish", "past_once": "past", "wish_doing": "wish"}
+_KIN: Final = {
+    "my_ing": "ing",
+    "my_np": "np",
+    "my_wish": "wish",
+    "past_once": "past",
+    "wish_doing": "wish",
+    "npa": "np",
+    "obja": "obj",
+    "sub": "you",
+    "zu": "inf",
+    "wzu": "winf",
+}
 # The items of a list are alike by intention.
 ITEM: Final = "item"
 _LOOK_AT: Final = 16
 _FRESH: Final = 0.0
-_STEP: Final = 5
+_STEPS: Final = (5, 7, 3, 11, 1)
 # A name said in every sentence is an advertisement; one of two words is heard sooner.
 _MENTIONS: Final = {False: 3, True: 2}
 
@@ -95,7 +107,9 @@ class Page:
             return ()
         order = permutation(len(frames), f"{self.voice.name}/{key}")
         # Every round through the angles meets the scene again, and other frames with it.
-        start = (_STEP * (self.brief.walk // len(ANGLES) + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
+        # A step that shares no factor with their number meets every frame before any comes again.
+        step = next(step for step in _STEPS if math.gcd(step, len(frames)) == 1)
+        start = (step * (self.brief.walk // len(ANGLES) + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
         return order[start:] + order[:start]
 
     def best(self, lines: Iterable[Line]) -> Line | None:

@@ -26,6 +26,12 @@ _STATE: Final = re.compile(
     r"^(?:knowing|owning|having|being|liking|seeing|hearing|trusting|buying less|"
     r"getting it|keeping what|understanding)\b"
 )
+# Spanish contracts where slots bring these together; German begins a sentence after a colon with a capital.
+_JOINTS: Final = (
+    (re.compile(r"\b([Dd])e el\b"), r"\1el"),
+    (re.compile(r"\b([Aa]) el\b"), r"\1l"),
+    (re.compile(r": du "), ": Du "),
+)
 NUMBERS: Final = {
     "en": ("zero", "one", "two", "three", "four", "five", "six", "seven"),
     "es": ("cero", "una", "dos", "tres", "cuatro", "cinco", "seis", "siete"),
@@ -66,9 +72,19 @@ def fill(frame: Frame, slots: Mapping[str, str], *, opaque: Mapping[str, str]) -
     """
     if not frame.slots <= slots.keys() | opaque.keys():
         return None
-    text = _SLOT.sub(lambda match: match.group() if match.group(1) in opaque else slots[match.group(1)], frame.text)
+    text = _SLOT.sub(lambda match: match.group() if match.group(1) in opaque else _joined(match, slots), frame.text)
+    for pattern, joined in _JOINTS:
+        text = pattern.sub(joined, text)
     text = capitals(text)
     return _SLOT.sub(lambda match: opaque[match.group(1)], text)
+
+
+def _joined(match: re.Match[str], slots: Mapping[str, str]) -> str:
+    """The phrase; a German one that ends in a clause is closed by a comma where the sentence goes on."""
+    phrase = slots[match.group(1)]
+    goes_on = re.match(r" [\w{]", match.string[match.end() :])
+    german_noun = "npa" in slots and match.group(1) in ("np", "npa")
+    return f"{phrase}," if german_noun and ", " in phrase and goes_on else phrase
 
 
 def capitals(text: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from consumers.generation.gate.banned import banned_of, banned_pattern
 from consumers.generation.gate.own import strings
+from consumers.generation.gate.usable import FACT_LISTS, is_in, spoken_by
 from consumers.generation.planning.capability import Capability, capability
-from consumers.generation.texts import language_of, words
+from consumers.generation.texts import words
 from consumers.generation.writing.facts import Fact, bare, typed
 from consumers.generation.writing.lexicon import ANYTHING, Lexicon
 
@@ -55,10 +56,12 @@ def voice(brand: Mapping[str, Any], lexicon: Lexicon) -> Voice:
     """The voice of a brand in a language. Facts in another language are left out: copy has one language."""
     language = lexicon.language
     name = _text(brand.get("name")) or _NAMELESS[language]
-    benefits, proof = _facts(brand, "benefits", language), _facts(brand, "proof", language)
+    speaks = spoken_by(brand)
+    benefits, proof = (
+        [text for text in strings(brand.get(key)) if is_in(text, language, speaks)] for key in FACT_LISTS
+    )
     slots = {"brand": name}
     product = bare(_text(brand.get("product")))
-    speaks = language_of(" ".join([*benefits, *proof, _text(brand.get("audience"))]))
     if _PLAIN_PHRASE.fullmatch(product) and len(product.split()) <= _MOST_PRODUCT_WORDS:
         if language == "en" and speaks in ("en", None):
             slots |= _product_en(product)
@@ -68,8 +71,7 @@ def voice(brand: Mapping[str, Any], lexicon: Lexicon) -> Voice:
     if (
         _PLAIN_PHRASE.fullmatch(audience.replace(",", ""))
         and 0 < len(audience.split()) <= _MOST_AUDIENCE_WORDS
-        and language_of(audience) in (language, None)
-        and speaks in (language, None)
+        and is_in(audience, language, speaks)
     ):
         slots["audience"] = audience
     cta = brand.get("cta")
@@ -83,25 +85,13 @@ def voice(brand: Mapping[str, Any], lexicon: Lexicon) -> Voice:
         slots=slots,
         facts=(*typed(benefits, language, gain=True), *typed(proof, language, gain=False)),
         can=capability({**brand, "benefits": benefits, "proof": proof}),
-        cta_text=cta_text if cta_text and _says(cta_text, language, speaks) else None,
+        cta_text=cta_text if cta_text and is_in(cta_text, language, speaks) else None,
         about=_about(brand, lexicon),
         playful=False if _CALM.search(tone) else True if _LIVELY.search(tone) else None,
         preferred=frozenset(word for entry in strings(brand.get("preferredWords")) for word in words(entry)),
         banned=banned_pattern(banned_of(brand.get("bannedWords"))),
         own=tuple(text for text in (name, slots.get("product"), slots.get("keyword")) if text),
     )
-
-
-def _facts(brand: Mapping[str, Any], key: str, language: str) -> list[str]:
-    given = brand.get(key)
-    items = [item for item in given if isinstance(item, str) and item.strip()] if isinstance(given, list) else []
-    whole = language_of(" ".join(items))
-    return [item for item in items if (language_of(item) or whole or language) == language]
-
-
-def _says(text: str, language: str, speaks: str | None) -> bool:
-    """Whether a call to action is in the language; a short one goes by what the rest of the brand is written in."""
-    return (language_of(text) or speaks or language) == language
 
 
 def _product_en(product: str) -> dict[str, str]:
