@@ -1,9 +1,13 @@
 """The caption under the post: it stands alone, and repeats neither the hook nor the script."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from consumers.generation.writing.facts import Fact
 from consumers.generation.writing.page import Page
+
+# Captions are few a job and many a brand: their turns count more than their last pair of words.
+_FRESH: Final = 0.25
 
 
 def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
@@ -32,7 +36,7 @@ def _say(page: Page, key: str, groups: Sequence[str], extra: Mapping[str, str]) 
             lines = page.lines(
                 page.lexicon.captions.get(group, ()), key, extra=extra, slack=slack, scenes=page.scenes[:2]
             )
-            line = page.best(one for one in lines if page.proofread(one.text, "caption"))
+            line = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)
             if line is not None:
                 return page.say(line, key)
     return None

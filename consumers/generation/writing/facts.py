@@ -33,8 +33,8 @@ _WORDS_5: Final = "in mit ohne für unter ab aus auf bei nach seit innerhalb"
 _WORDS_6: Final = "you your it it's they we there everything nothing no-one"
 _WORDS_7: Final = "du es alles nichts man"
 _WORDS_8: Final = (
-    "vegan organic waterproof washable light quiet small soft warm simple fast gentle local seasonal compact "
-    "recyclable vegano vegana ligero ligera suave silencioso silenciosa bio vegan leicht leise weich lokal"
+    "vegan lightweight organic waterproof washable light quiet small soft warm simple fast gentle local seasonal "
+    "compact recyclable vegano vegana ligero ligera suave silencioso silenciosa bio vegan leicht leise weich lokal"
 )
 
 _MOST_WORDS: Final = 18
@@ -42,6 +42,11 @@ _UNUSABLE: Final = re.compile(r"[{}<>\[\]|\\\n\r\t#@]|https?:|&\w+;|[.!?] +\S")
 _ACRONYM: Final = re.compile(r"^(?:[A-Z]{2,}|[A-Z]\w*[A-Z]|I\b|I')")
 
 _VERBS_EN: Final = frozenset(_WORDS_1.split())
+# In front of a noun these are no verbs: "free shipping", "light soles".
+_ALSO_ADJECTIVES: Final = frozenset(
+    {"free", "light", "even", "clear", "cool", "warm", "smooth", "dry", "open", "slow", "last", "fit", "care", "plan"}
+    | {"cost", "live", "close", "lower", "complete", "clean", "steam", "sleep", "work", "travel", "wash", "test"}
+)
 _IRREGULAR: Final = {"has": "have", "does": "do", "goes": "go", "is": "be"}
 _PARTICIPLES_EN: Final = frozenset(_WORDS_2.split())
 _PREPOSITIONS: Final = {
@@ -57,15 +62,18 @@ _PRONOUNS: Final = {
 _VERBS_ES: Final = re.compile(
     r"^(?:es|está|son|tiene|dura|pesa|llega|viene|cabe|deja|ayuda|cuida|seca|lava|limpia|ahorra|muestra|reparte|divide|"
     r"funciona|aguanta|mantiene|calma|hidrata|protege|unifica|absorbe|necesita|ofrece|incluye|cuesta|hace|da|pone|sale|"
-    r"se \w+|no \w+|te \w+|prepara|acompaña|conserva|recuerda|evita|encaja|enseña|guarda|carga|ilumina|cocina|crea)\b"
+    r"calienta|enfría|filtra|muele|sabe|huele|crece|dobla|abre|cierra|sujeta|se \w+|no \w+|te \w+|"
+    r"prepara|acompaña|conserva|recuerda|evita|encaja|enseña|guarda|carga|ilumina|cocina|crea)\b"
 )
 _VERBS_DE: Final = re.compile(
     r"^(?:ist|hat|hält|wiegt|kommt|passt|lässt|hilft|pflegt|trocknet|wäscht|spart|zeigt|teilt|läuft|zieht|bleibt|"
-    r"braucht|bietet|enthält|kostet|macht|gibt|schützt|beruhigt|glättet|reicht|steht|sitzt|erinnert|lädt|federt|"
+    r"braucht|dämpft|faltet|öffnet|schließt|filtert|kocht|mahlt|wächst|bietet|enthält|kostet|macht|gibt|schützt|beruhigt|glättet|reicht|steht|sitzt|erinnert|lädt|federt|"
     r"erklärt|begleitet|funktioniert|verbindet|liefert|bringt|schont|reinigt|wärmt|kühlt|schmeckt|duftet)\b"
 )
 _PARTICIPLE_DE: Final = re.compile(r"^(?:ge\w+t|ge\w+en|ver\w+t|her\w*ge\w+t|hand\w*ge\w+t|ent\w+t|von \w+ ge\w+)\b")
-_PARTICIPLE_ES: Final = re.compile(r"^\w+(?:ado|ada|ados|adas|ido|ida|idos|idas|hecho|hecha|escrito|escrita)\b")
+_PARTICIPLE_ES: Final = re.compile(
+    r"^(?:\w+(?:ado|ada|ados|adas|ido|ida|idos|idas)|hech[oa]s?|escrit[oa]s?|\w+puest[oa]s?)\b"
+)
 _ADJECTIVE_EN: Final = re.compile(r"^[\w-]+(?:-free|proof|less|able|ible|ful|light|ian|an)$")
 _ADJECTIVES: Final = frozenset(_WORDS_8.split())
 _ANGLES: Final = (
@@ -96,6 +104,12 @@ _ANGLES: Final = (
         "quality",
         r"\b(?:made|built|grown|written|hand\w*|ingredients?|family|since|wear-tested|formula|hecho|hecha|ingredientes|desde|gemacht|zutaten|seit)\b",
     ),
+)
+
+
+_HYPHENED: Final = re.compile(r"\w+-(?:tested|made|poured|picked|sewn|built|reviewed|grown|brewed)\b")
+_AFTER_PARTICIPLE: Final = frozenset(
+    {*("by", "in", "with", "for", "from", "since"), *("on", "at", "to", "and", "using", "without")}
 )
 
 
@@ -159,31 +173,21 @@ def _kind(text: str, language: str) -> str:
 
 
 def _kind_en(text: str, row: list[str]) -> str:
-    first = row[0]
-    second = row[1] if len(row) > 1 else ""
-    word = text.partition(" ")[0].lower()
+    # By spaces: "wear-tested" is no "wear".
+    apart = text.lower().split()
+    first, second, third = (*apart, "", "")[0], (*apart, "", "")[1], (*apart, "", "", "")[2]
     # "recipes tested in kitchens": a plural noun looks like a verb until a participle follows.
-    third = row[2] if len(row) > 2 else ""
-    followed_by_participle = second in {"that", "who"} or (
-        (second.endswith("ed") or second in _PARTICIPLES_EN)
-        and third in {"by", "in", "with", "for", "from", "on", "at"}
+    told = second in {"that", "who"} or (
+        (second.endswith("ed") or second in _PARTICIPLES_EN) and third in _AFTER_PARTICIPLE
     )
-    if first in _IRREGULAR or (_base_en(first) is not None and not followed_by_participle):
+    if first in _IRREGULAR or (_base_en(first) is not None and not told):
         return "vp"
-    if (
-        first in _VERBS_EN
-        and second
-        and second not in {"of", "and", "that"}
-        and first not in {"light", "care", "plan", "cost"}
-    ):
+    if first in _VERBS_EN - _ALSO_ADJECTIVES and second and second not in {"of", "and", "that"}:
         return "inf"
-    if len(row) > 1 and (
-        word.endswith("ed")
-        or first in _PARTICIPLES_EN
-        or re.match(r"[\w]+-(?:tested|made|poured|picked|sewn|built)\b", word)
-    ):
+    made = first.endswith("ed") or first in _PARTICIPLES_EN or _HYPHENED.match(first) is not None
+    if made and second in _AFTER_PARTICIPLE:
         return "part"
-    if set(row) - {"and", "very", "really"} <= _ADJECTIVES or (len(text.split()) == 1 and _ADJECTIVE_EN.match(word)):
+    if set(row) - {"and", "very", "really"} <= _ADJECTIVES or (len(apart) == 1 and _ADJECTIVE_EN.match(first)):
         return "adj"
     return "np"
 

@@ -112,7 +112,7 @@ class Page:
         start = (step * (self.brief.walk // len(ANGLES) + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
         return order[start:] + order[:start]
 
-    def best(self, lines: Iterable[Line]) -> Line | None:
+    def best(self, lines: Iterable[Line], *, fresh: float = _FRESH) -> Line | None:
         """The next line that is fresh and passes the proof-reader; else the freshest of those looked at."""
         found: list[tuple[float, int, Line]] = []
         for number, line in enumerate(lines):
@@ -120,7 +120,7 @@ class Page:
                 continue
             stale = self.stale(line.text)
             # The next one where possible, so that turns are kept from job to job.
-            if stale <= _FRESH and self.proofread(line.text):
+            if stale <= fresh and self.proofread(line.text):
                 return line
             found.append((stale, number, line))
             if len(found) == _LOOK_AT * self.attempt:
