@@ -14,7 +14,7 @@ _ROUNDS: Final = 5
 
 
 def scenes_for(
-    brief: VariationBrief, voice: Voice, lexicon: Lexicon, taken: Collection[int], met: Collection[int]
+    brief: VariationBrief, voice: Voice, lexicon: Lexicon, taken: Collection[int], met: Collection[int], attempt: int
 ) -> tuple[Scene, ...]:
     """The scenes in the order in which they may be used; the first is what the variation is about.
 
@@ -34,7 +34,8 @@ def scenes_for(
     order = [*own, *general] if round_ % _ROUNDS != _ROUNDS - 1 else [*general, *own]
     free = [scene for scene in [*order, *rest] if scene.number not in taken and _sayable(scene, voice)]
     others = [scene for scene in [*own, *rest, *general] if _sayable(scene, voice)]
-    first = free[:1] or others[:1]
+    # What did not pass is told in another scene: other words altogether.
+    first = free[attempt - 1 : attempt] or free[:1] or others[:1]
     return (*first, *_fresh_first([scene for scene in others if scene not in first], met))
 
 

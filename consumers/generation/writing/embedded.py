@@ -5,6 +5,7 @@ the variation's error LANGUAGE_UNSUPPORTED, never English in disguise.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from consumers.generation.analysis.premise import is_noun_of, theme_nouns, theme_phrase
@@ -35,6 +36,9 @@ _COMMON_NOUNS: Final = (
 
 _DRAWS_ON_FACTS: Final = frozenset({"statistic", "social_proof", "offer"})
 _RELATED: Final = 6
+_TOPICS: Final = 3
+# So many variations of a set explain the figure in their hook; after that the set would only repeat it.
+_TELL_ALWAYS: Final = 3
 _TELLS_ITS_FACT: Final = frozenset({"statistic", "offer"})
 # Known nouns that no story is about.
 _TOO_COMMON: Final = frozenset(_COMMON_NOUNS.split())
@@ -63,17 +67,24 @@ class EmbeddedRealiser:
             brief=brief,
             voice=speaker,
             lexicon=words_of,
-            scenes=scenes_for(brief, speaker, words_of, taken, met),
+            scenes=scenes_for(brief, speaker, words_of, taken, met, assignment.attempt),
             item_scenes=item_scenes(brief, speaker, words_of, met),
             attempt=assignment.attempt,
             given=" ".join(strings(assignment.brand)),
             worn={frame for text in siblings for frame in text.notes["frames"]},
+            without=_once(siblings),
         )
         for text in siblings:
             for sentence in (*sentences(text.script), *sentences(text.caption)):
                 page.note(sentence)
             page.taken.add(masked(text.hook, speaker.own))
         return _write(page, Counter(fact for text in siblings for fact in text.made["facts"]))
+
+
+def _once(siblings: Sequence[Texts]) -> frozenset[str]:
+    """Slots that a set fills once: whom the brand is for is said, not recited."""
+    said = any("audience" in frame.slots for text in siblings for frame in text.notes["frames"])
+    return frozenset({"audience"}) if said else frozenset()
 
 
 def _write(page: Page, stated: Counter[str]) -> Texts:
@@ -84,6 +95,8 @@ def _write(page: Page, stated: Counter[str]) -> Texts:
     said_hook = page.say(hook, f"hook/{brief.hook_shape}")
     facts = _facts_in_turn(page.voice, brief, stated)
     # By turns the script states a fact and the caption does: both would make a set repeat itself.
+    if page.attempt > 1 and brief.hook_shape not in _TELLS_ITS_FACT and stated:
+        facts = []
     in_script = facts if brief.walk % 3 or brief.hook_shape in _DRAWS_ON_FACTS else []
     premise = _premise(page)
     writer = ScriptWriter(page, said_hook, in_script, topic_lines(page, premise))
@@ -114,9 +127,8 @@ def _facts_in_turn(speaker: Voice, brief: VariationBrief, stated: Counter[str]) 
     wanted = {"statistic": speaker.can.figures, "social_proof": speaker.can.crowds, "offer": speaker.can.offers}
     drawn = wanted.get(brief.hook_shape, ())
     first = drawn[brief.walk % len(drawn)].lower() if drawn else None
-    if brief.hook_shape not in _TELLS_ITS_FACT and min(stated[fact.bare] for fact in facts) > brief.index // (
-        len(facts) + 1
-    ):
+    tells = brief.hook_shape in _TELLS_ITS_FACT and brief.index < _TELL_ALWAYS
+    if not tells and min(stated[fact.bare] for fact in facts) > brief.index // (len(facts) + 1):
         return []
     start = brief.walk % len(facts)
     return sorted(
@@ -145,18 +157,18 @@ def _premise(page: Page) -> dict[str, str]:
         and word not in _TOO_COMMON
         and (banned is None or not banned.search(word))
     ]
-    if topics:
-        topic = topics[brief.index % len(topics)]
-        return {"topic": topic.capitalize() if language == "de" else topic}
-    # Nothing of the source's can be said in this language: a noun of what it is about, another for each sibling.
+    # A source may have one noun only, or none in this language: others of its themes take turns with it.
     related = [
         word
         for theme in brief.themes
         for word in theme_nouns(theme, language)[:_RELATED]
-        if word not in _TOO_COMMON and (banned is None or not banned.search(word))
+        if word not in _TOO_COMMON and word not in topics and (banned is None or not banned.search(word))
     ]
-    if related and language == "en":
-        return {"topic": related[brief.index % len(related)]}
+    if topics or language == "en":
+        topics += related[: max(0, _TOPICS - len(topics))]
+    if topics:
+        topic = topics[brief.index % len(topics)]
+        return {"topic": topic.capitalize() if language == "de" else topic}
     theme = next((phrase for theme in brief.themes if (phrase := theme_phrase(theme, language))), None)
     return {} if theme is None else {"theme": theme}
 

@@ -125,11 +125,18 @@ class Fact:
     @property
     def infinitive(self) -> str | None:
         """A finite English verb phrase as it stands after `to`: `sinks in` gives `sink in`."""
-        verb, _, rest = self.bare.partition(" ")
-        base = self.bare if self.kind == "inf" else _base_en(verb)
+        if self.kind == "inf":
+            return self.bare
+        verb, *rest = self.bare.split()
+        base = _base_en(verb)
         if base is None or verb == "is":
             return None
-        return base if self.kind == "inf" else f"{base} {rest}".strip()
+        # "drains and dries": what is joined to the verb is a verb as well.
+        joined = [
+            _base_en(word) or word if rest[place - 1] == "and" and place > 0 else word
+            for place, word in enumerate(rest)
+        ]
+        return " ".join([base, *joined])
 
 
 def typed(facts: Sequence[str], language: str, *, gain: bool) -> list[Fact]:

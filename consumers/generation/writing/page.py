@@ -38,6 +38,7 @@ _KIN: Final = {
 ITEM: Final = "item"
 _LOOK_AT: Final = 16
 _FRESH: Final = 0.0
+_SHARES: Final = 6
 _STEPS: Final = (5, 7, 3, 11, 1)
 # A name said in every sentence is an advertisement; one of two words is heard sooner.
 _MENTIONS: Final = {False: 3, True: 2}
@@ -55,7 +56,7 @@ class Line:
 @dataclass(slots=True)
 class Page:
     """Mutable while one variation is written. `given` is all text of the brand: the only figures and claims. `worn` are
-    frames that siblings have used.
+    frames that siblings have used, `without` slots that stay empty.
     """
 
     brief: VariationBrief
@@ -66,6 +67,7 @@ class Page:
     attempt: int
     given: str
     worn: AbstractSet[Frame]
+    without: AbstractSet[str]
     pairs: set[tuple[str, str]] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     used: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -106,11 +108,13 @@ class Page:
         if not frames:
             return ()
         order = permutation(len(frames), f"{self.voice.name}/{key}")
-        # Every round through the angles meets the scene again, and other frames with it.
-        # A step that shares no factor with their number meets every frame before any comes again.
+        # Every round through the angles meets a scene again: the start moves on, by a step that shares no factor with
+        # the number of frames, and a scene's next rounds begin with other shares of them.
+        round_ = self.brief.walk // len(ANGLES)
         step = next(step for step in _STEPS if math.gcd(step, len(frames)) == 1)
-        start = (step * (self.brief.walk // len(ANGLES) + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
-        return order[start:] + order[:start]
+        start = (step * (round_ + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
+        own = {position for place, position in enumerate(order) if (place + round_ // 2) % _SHARES == 0}
+        return tuple(sorted(order[start:] + order[:start], key=lambda position: position not in own))
 
     def best(self, lines: Iterable[Line], *, fresh: float = _FRESH) -> Line | None:
         """The next line that is fresh and passes the proof-reader; else the freshest of those looked at."""
@@ -173,7 +177,7 @@ class Page:
         self.taken.add(masked(text, self.voice.own))
 
     def _left(self, frame: Frame, scene: Scene, slack: int) -> bool:
-        if frame in self.frames:
+        if frame in self.frames or frame.slots & self.without:
             return False
         for slot in frame.slots:
             kin = _KIN.get(slot, slot)
