@@ -20,13 +20,17 @@ def configure(settings: Settings, *, role: str) -> None:
         add_role,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks if not console else structlog.processors.UnicodeDecoder(),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(sort_keys=True)
-    )
+    # Without locals, which both show by default: a frame's variables are payloads and keys.
+    if console:
+        frames = structlog.dev.RichTracebackFormatter(show_locals=False)
+        renderer: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer(exception_formatter=frames)]
+    else:
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        exceptions = structlog.processors.ExceptionRenderer(transformer)
+        renderer = [exceptions, structlog.processors.JSONRenderer(sort_keys=True)]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
