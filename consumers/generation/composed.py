@@ -1,12 +1,14 @@
 """Generation in steps: analyse, plan, realise, gate, then the overrides, byte for byte."""
 
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from consumers.generation.analysis.analyse import analyse
 from consumers.generation.analysis.blueprint import Blueprint
+from consumers.generation.analysis.premise import Premise
 from consumers.generation.gate.finding import Finding
 from consumers.generation.gate.judge import Case, as_member, judge
 from consumers.generation.gate.scores import scores
@@ -17,11 +19,11 @@ from consumers.generation.generators import GenerationFailed, Made, Order, Repor
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.planning.capability import capability
 from consumers.generation.planning.plan import plan
-from consumers.generation.realise import Assignment, Realiser, Texts
+from consumers.generation.realise import Assignment, Reader, Realiser, Texts, Unusable
 from schemas.errors import ErrorCode
+from schemas.ids import JobId, variation_id
 from storage.material import Material
 
-TRIES: Final = 3
 _JOBS_KEPT: Final = 32
 
 
@@ -37,13 +39,21 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """What all variations of a job share; `done` fills as they are made."""
+class _Studied:
+    """What a job's source and brand are to each of its variations."""
 
-    material: Material
     blueprint: Blueprint
     source: SourceText
     brand: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Job:
+    """What all variations of a job share. `lock` guards what fills as they are made."""
+
+    material: Material
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    studied: _Studied | None = None
     done: dict[int, Accepted | GenerationFailed] = field(default_factory=dict)
 
 
@@ -52,52 +62,69 @@ class ComposedGenerator:
 
     A repeatable realiser's variations are judged beside those before them in the job: each process makes them anew, or
     finds them in its memory of recent jobs, and they are the same everywhere. So a set needs no coordination.
+    Those of any other realiser are judged beside what this process has accepted, in the order in which that happens.
     """
 
-    def __init__(self, realiser: Realiser, *, waits: bool, lease_ahead: int | None) -> None:
+    def __init__(
+        self, realiser: Realiser, *, waits: bool, lease_ahead: int | None, reader: Reader | None = None
+    ) -> None:
         self._realiser = realiser
+        self._reader = reader
         self.name = realiser.name
         self.waits = waits
         self.lease_ahead = lease_ahead
         self.needs_material = True
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
+        self._lock = threading.Lock()
 
     def generate(self, order: Order, report: ReportStep) -> Made:
-        """One creative. Raises GenerationFailed QUALITY_GATE with the bar's name when three tries miss a bar."""
+        """One creative. Raises GenerationFailed QUALITY_GATE with the bar's name when the last try misses a bar."""
         material = order.material
         if material is None:
             raise AssertionError("this generator asks for material")
         report("analyzing_source")
         job = self._known(order.job_id, material)
+        studied = self._studied(job)
         report("generating")
         for index in range(0 if self._realiser.repeatable else order.index, order.index + 1):
             if index not in job.done:
-                job.done[index] = self._variation(order.job_id, job, index)
-        made = job.done[order.index] if self._realiser.repeatable else job.done.pop(order.index)
+                self._variation(job, studied, index)
+        made = job.done[order.index]
         if isinstance(made, GenerationFailed):
             raise made
         return _made(made, material)
 
     def _known(self, job_id: str, material: Material) -> _Job:
-        job = self._jobs.pop(job_id, None)
-        if job is None or job.material != material:
-            source = source_text(material.source)
-            job = _Job(
-                material, analyse(material.source), source, usable_brand(material.brand, source, _language(material))
-            )
-        self._jobs[job_id] = job
-        while len(self._jobs) > _JOBS_KEPT:
-            self._jobs.popitem(last=False)
+        with self._lock:
+            job = self._jobs.pop(job_id, None)
+            if job is None or job.material != material:
+                job = _Job(material)
+            self._jobs[job_id] = job
+            while len(self._jobs) > _JOBS_KEPT:
+                self._jobs.popitem(last=False)
         return job
 
-    def _variation(self, job_id: str, job: _Job, index: int) -> Accepted | GenerationFailed:
+    def _studied(self, job: _Job) -> _Studied:
+        # Under the lock: the source is read once, whichever variations come first.
+        with job.lock:
+            if job.studied is None:
+                material = job.material
+                source, blueprint = source_text(material.source), analyse(material.source)
+                if self._reader is not None:
+                    known = Premise(blueprint.premise, blueprint.themes)
+                    premise = self._reader.read(material.job_id, material.source, known)
+                    blueprint = replace(blueprint, premise=premise.keywords, themes=premise.themes)
+                job.studied = _Studied(blueprint, source, usable_brand(material.brand, source, _language(material)))
+            return job.studied
+
+    def _variation(self, job: _Job, studied: _Studied, index: int) -> None:
+        """Fill `done`. A failure is kept only where it would be the same again."""
         material = job.material
-        before = [made for at in range(index) if isinstance(made := job.done.get(at), Accepted)]
         brief = plan(
-            job.blueprint,
-            capability(job.brand),
+            studied.blueprint,
+            capability(studied.brand),
             mode=material.mode,
-            job_id=job_id,
+            job_id=str(material.job_id),
             index=index,
             # Not the order's attempt: a crash between two attempts must not change what a request gives.
             attempt=1,
@@ -105,27 +132,58 @@ class ComposedGenerator:
             layer_format=material.layer_format,
         )
         case = Case(
-            brief, job.blueprint, job.source, material.brand, _language(material), frozenset(material.overrides)
+            brief, studied.blueprint, studied.source, material.brand, _language(material), frozenset(material.overrides)
         )
         try:
-            return self._accept(job, case, [made.texts for made in before], [made.member for made in before])
+            self._accept(job, studied, case)
         except GenerationFailed as failure:
-            return failure
+            if not self._realiser.repeatable:
+                raise
+            job.done[index] = failure
 
-    def _accept(self, job: _Job, case: Case, texts_before: Sequence[Texts], before: Sequence[Member]) -> Accepted:
-        findings: list[Finding] = []
-        for attempt in range(1, TRIES + 1):
-            texts = self._realiser.realise(
-                Assignment(case.brief, job.brand, job.material.language, attempt, tuple(findings), tuple(texts_before))
+    def _accept(self, job: _Job, studied: _Studied, case: Case) -> None:
+        index = case.brief.index
+        findings: tuple[Finding, ...] = ()
+        last: Texts | None = None
+        made: Mapping[str, Any] = {}
+        for attempt in range(1, self._realiser.tries + 1):
+            assignment = Assignment(
+                brief=case.brief,
+                brand=studied.brand,
+                language=job.material.language,
+                variation_id=variation_id(JobId(job.material.job_id), index),
+                attempt=attempt,
+                findings=findings,
+                last=last,
+                siblings=tuple(one.texts for one in self._siblings(job, index)),
             )
-            findings = judge(texts, case, before)
-            if not findings:
-                mine = as_member(texts, case)
-                return Accepted(case.brief, texts, mine, attempt, scores(texts, case, mine, before))
+            try:
+                last = self._realiser.realise(assignment)
+            except Unusable as unusable:
+                findings, last, made = unusable.findings, None, unusable.made
+                continue
+            made = last.made
+            # Judged and noted at once: of two that would repeat each other, one must see the other.
+            with job.lock:
+                members = [one.member for one in self._siblings(job, index)]
+                findings = tuple(judge(last, case, members))
+                if not findings:
+                    mine = as_member(last, case)
+                    measured = scores(last, case, mine, members)
+                    job.done[index] = Accepted(case.brief, last, mine, attempt, measured)
+                    return
         first = findings[0]
-        raise GenerationFailed(
-            ErrorCode.QUALITY_GATE, f"The text misses the bar {first.bar}: {first.field}, {first.detail}."
-        )
+        message = f"The text misses the bar {first.bar}: {first.field}, {first.detail}."
+        raise GenerationFailed(ErrorCode.QUALITY_GATE, message, made)
+
+    def _siblings(self, job: _Job, index: int) -> list[Accepted]:
+        """What a variation is judged beside, by index."""
+        done = sorted(job.done.copy().items())
+        return [
+            made
+            for at, made in done
+            if isinstance(made, Accepted) and (at < index or (at != index and not self._realiser.repeatable))
+        ]
 
 
 def _made(accepted: Accepted, material: Material) -> Made:

@@ -1,6 +1,6 @@
 """The port between running variations and making them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,7 +12,10 @@ ReportStep = Callable[[Step], None]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished creative. `creative` and `provenance` are what GET content shows."""
+    """A finished creative. `creative` and `provenance` are what GET content shows.
+
+    `provenance` names a `generator` only where it is another than the one that was asked.
+    """
 
     hook_shape: str
     visual_format: str
@@ -32,20 +35,27 @@ class Order:
 
 
 class GenerationFailed(Exception):
-    """The variation cannot be made; trying again would not help. `code` is what the variation's error shows."""
+    """The variation cannot be made; trying again would not help. `code` is what the variation's error shows.
 
-    def __init__(self, code: str, message: str) -> None:
+    `made` is what trying has told or cost (model, tokens), for the provenance.
+    """
+
+    def __init__(self, code: str, message: str, made: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.made: Mapping[str, Any] = made or {}
 
 
 class RetryLater(Exception):
-    """The variation may succeed later. `wait_seconds` None leaves the wait to the retry ladder."""
+    """The variation may succeed later. `wait_seconds` None leaves the wait to the retry ladder; `made` as above."""
 
-    def __init__(self, code: str, message: str, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, wait_seconds: float | None = None, made: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.wait_seconds = wait_seconds
+        self.made: Mapping[str, Any] = made or {}
 
 
 class Generator(Protocol):

@@ -2,8 +2,9 @@
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -45,7 +46,7 @@ def attempt(generator: Generator, task: Task) -> Outcome:
     try:
         made = generator.generate(order, task.report)
     except GenerationFailed as error:
-        result: Success | Failure | PutBack = _failure(generator, task, error.code, str(error))
+        result: Success | Failure | PutBack = _failure(generator, task, error.code, str(error), error.made)
     except RetryLater as error:
         result = _retry(generator, task, error)
     except Exception:  # noqa: BLE001 -- the boundary of foreign code: logged in full, and an outcome like any other
@@ -60,7 +61,7 @@ def attempt(generator: Generator, task: Task) -> Outcome:
 
 def _success(generator: Generator, task: Task, made: Made) -> Success | Failure:
     creative = to_json(made.creative)
-    provenance = to_json({**made.provenance, "generator": generator.name, "attempts": task.lease.attempt})
+    provenance = to_json({"generator": generator.name, **made.provenance, "attempts": task.lease.attempt})
     # A generator's output is a stranger's: what Postgres cannot store would fail the whole batch, again and again.
     if len(creative) > _MAX_CREATIVE_CHARACTERS or not (_storable(creative) and _storable(provenance)):
         _log.error("unstorable_creative", job_id=str(task.lease.job_id), index=task.lease.index)
@@ -79,13 +80,15 @@ def _storable(json_text: str) -> bool:
 
 def _retry(generator: Generator, task: Task, error: RetryLater) -> Failure | PutBack:
     if task.lease.attempt >= MAX_ATTEMPTS:
-        return _failure(generator, task, error.code, str(error))
+        return _failure(generator, task, error.code, str(error), error.made)
     ladder = min(_FIRST_RETRY_SECONDS * 4 ** (task.lease.attempt - 1), _MAX_RETRY_SECONDS)
     # Jitter upwards only: a provider that said when to return is not asked earlier.
     wait_seconds = max(ladder, error.wait_seconds or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 -- spreads load
     return PutBack(wait_seconds)
 
 
-def _failure(generator: Generator, task: Task, code: str, message: str) -> Failure:
-    provenance = to_json({"generator": generator.name, "attempts": task.lease.attempt})
+def _failure(
+    generator: Generator, task: Task, code: str, message: str, made: Mapping[str, Any] | None = None
+) -> Failure:
+    provenance = to_json({**(made or {}), "generator": generator.name, "attempts": task.lease.attempt})
     return Failure(task.lease, code, message, provenance)

@@ -153,6 +153,7 @@ class _Quoter:
 
     name = "quoter/1"
     repeatable = False
+    tries = 3
 
     def __init__(self, good_from: int) -> None:
         self.assignments: list[Assignment] = []

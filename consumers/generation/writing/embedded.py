@@ -49,6 +49,7 @@ class EmbeddedRealiser:
 
     name = "embedded/2"
     repeatable = True
+    tries = 3
 
     def realise(self, assignment: Assignment) -> Texts:
         """The texts. Raises GenerationFailed LANGUAGE_UNSUPPORTED, or QUALITY_GATE where no hook fits the brief."""
