@@ -4,6 +4,7 @@ Alone, pytest starts a server when the first test asks for it. With workers (`-n
 they collect the tests, and stops them after the last one. The tests are the same.
 """
 
+import os
 import signal
 import tempfile
 import uuid
@@ -78,6 +79,10 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[str]:
 @contextmanager
 def running(name: str, server: Server, config: pytest.Config) -> Iterator[str]:
     """The server that all workers share, or one of our own."""
+    if given := os.environ.get(f"CLONEPOST_TEST_{name.upper()}"):
+        # A run inside a run (tests/planted) uses the servers of the outer one.
+        yield given
+        return
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
         yield address_of(name, Path(worker["shared_servers"]))

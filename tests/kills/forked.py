@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -105,4 +106,12 @@ def _live(role: str, log: str, environment: dict[str, str]) -> None:
     for stream in (1, 2):
         os.dup2(output, stream)
     sys.stdin.close()
+    threading.Thread(target=_die_with_the_tests, daemon=True).start()
     importlib.import_module(BY_NAME[role].module).main()
+
+
+def _die_with_the_tests() -> None:
+    tests = multiprocessing.parent_process()
+    if tests is not None:
+        tests.join()
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -146,6 +146,22 @@ def test_a_plain_run_publishes_each_event_once(world: World) -> None:
     assert world.log() == Counter(dict.fromkeys(expected | more, 1))
 
 
+def test_events_that_commit_out_of_order_are_all_published(world: World) -> None:
+    relay = world.relay()
+    late = uuid.uuid4()
+    other = world.connect()
+    with other.transaction() as connection:
+        connection.execute(
+            """INSERT INTO outbox (event_id, job_id, record_key, record_value, output_partition, created_at)
+               VALUES (%s, %s, 'key', 'value', 0, clock_timestamp())""",
+            (late, uuid.uuid4()),
+        )
+        expected = world.complete(3)
+        drain(relay)
+    drain(relay)
+    assert world.log() == Counter(dict.fromkeys(expected | {str(late)}, 1))
+
+
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("at_pass", [1, 2, 3])
 def test_a_crash_at_any_step_loses_and_doubles_nothing(world: World, step: str, at_pass: int) -> None:
