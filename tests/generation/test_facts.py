@@ -13,6 +13,7 @@ from consumers.generation.writing.voice import article_en, voice
         ("Sinks in within a minute.", "vp", "sinks in within a minute"),
         ("splits shared bills automatically", "vp", "splits shared bills automatically"),
         ("has you speaking in the first five minutes", "vp", "has you speaking in the first five minutes"),
+        ("arrives potted and ready for a dark corner", "vp", "arrives potted and ready for a dark corner"),
         ("recipes tested in 40 home kitchens", "np", "recipes tested in 40 home kitchens"),
         ("vet-reviewed recipes", "np", "vet-reviewed recipes"),
         ("Free shipping over 50 euros", "np", "free shipping over 50 euros"),

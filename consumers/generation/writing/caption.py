@@ -17,6 +17,10 @@ def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]
     """
     groups = page.lexicon.captions
     for kind, phrase in premise.items():
+        for fact in facts:
+            both = {kind: phrase, f"fact_{fact.kind}": fact.bare}
+            if text := _say(page, f"caption_{kind}_{fact.kind}", (f"{kind}_{fact.kind}",), both):
+                return text
         if text := _say(page, f"caption_{kind}", (kind,), {kind: phrase}):
             return text
     for fact in facts:

@@ -185,7 +185,7 @@ def _kind_en(text: str, row: list[str]) -> str:
     first, second, third = (*apart, "", "")[0], (*apart, "", "")[1], (*apart, "", "", "")[2]
     # "recipes tested in kitchens": a plural noun looks like a verb until a participle follows.
     told = second in {"that", "who"} or (
-        (second.endswith("ed") or second in _PARTICIPLES_EN) and third in _AFTER_PARTICIPLE
+        (second.endswith("ed") or second in _PARTICIPLES_EN) and third in _AFTER_PARTICIPLE - {"and"}
     )
     if first in _IRREGULAR or (_base_en(first) is not None and not told):
         return "vp"
