@@ -7,10 +7,21 @@ from consumers.generation.writing.facts import Fact
 from consumers.generation.writing.page import Page
 
 # Captions are few a job and many a brand: their turns count more than their last pair of words.
-_FRESH: Final = 0.25
+_FRESH: Final = 0.2
+_MOST_WORDS: Final = 26
 
 
 def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
+    """A caption, with a last word where there is a fresh one; see `_base`."""
+    base = _base(page, facts, premise)
+    if base is None or len(base.split()) > _MOST_WORDS:
+        return base
+    tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slack=1, scenes=page.scenes[:1])
+    tail = page.best(line for line in tails if page.stale(line.text) == 0)
+    return base if tail is None else f"{base} {page.say(tail, 'caption_tail')}"
+
+
+def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
     """A caption with a fact that the script does not state, where there is one; else one that speaks of the scene.
 
     `premise` (topic or theme) is what it must speak of where the script could not.
