@@ -29,7 +29,7 @@ def quoting(
     if len(content) >= _FEW and share > (_MOST_OF_MANY if len(content) >= _MANY else _MOST_OF_FEW):
         yield Finding(BAR, field, f"{share:.0%} of its content words are the source's")
     # Every call to action sounds like every other; its runs of words are judged above all the same.
-    told = [sentence for part in parts for sentence in sentences(part) if call_kind(sentence) is None]
+    told = [" ".join(pieces(sentence, own)) for sentence in sentences(text) if call_kind(sentence) is None]
     if any(alike(sentence, source) for sentence in told):
         yield Finding(BAR, field, "has a sentence close to one of the source")
     yield from _own_of_the_source(field, text, parts, source, given_figures)

@@ -16,8 +16,8 @@ def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]
     base = _base(page, facts, premise)
     if base is None or len(base.split()) > _MOST_WORDS:
         return base
-    tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slack=1, scenes=page.scenes[:1])
-    tail = page.best(line for line in tails if page.stale(line.text) == 0)
+    tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slack=2, scenes=page.scenes[:1])
+    tail = page.best(line for line in tails if page.stale(line.text) <= _FRESH)
     return base if tail is None else f"{base} {page.say(tail, 'caption_tail')}"
 
 

@@ -1,6 +1,5 @@
 """The page that one variation is written on: what is said so far, what its scenes have left, what siblings used."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -39,7 +38,6 @@ ITEM: Final = "item"
 _LOOK_AT: Final = 16
 _FRESH: Final = 0.0
 _SHARES: Final = 6
-_STEPS: Final = (5, 7, 3, 11, 1)
 # A name said in every sentence is an advertisement; one of two words is heard sooner.
 _MENTIONS: Final = {False: 3, True: 2}
 
@@ -108,13 +106,12 @@ class Page:
         if not frames:
             return ()
         order = permutation(len(frames), f"{self.voice.name}/{key}")
-        # Every round through the angles meets a scene again: the start moves on, by a step that shares no factor with
-        # the number of frames, and a scene's next rounds begin with other shares of them.
+        # Every round through the angles meets a scene again: it begins with another share of the frames, and goes on
+        # with the rest in an order of its own.
         round_ = self.brief.walk // len(ANGLES)
-        step = next(step for step in _STEPS if math.gcd(step, len(frames)) == 1)
-        start = (step * (round_ + self.turns[key]) + 7 * (self.attempt - 1)) % len(frames)
         own = {position for place, position in enumerate(order) if (place + round_ // 2) % _SHARES == 0}
-        return tuple(sorted(order[start:] + order[:start], key=lambda position: position not in own))
+        mixed = permutation(len(frames), f"{self.voice.name}/{key}/{round_}/{self.turns[key]}/{self.attempt}")
+        return tuple(sorted(mixed, key=lambda position: position not in own))
 
     def best(self, lines: Iterable[Line], *, fresh: float = _FRESH) -> Line | None:
         """The next line that is fresh and passes the proof-reader; else the freshest of those looked at."""
