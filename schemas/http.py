@@ -149,7 +149,10 @@ class ContentVariation(Variation):
 
     hookShape: str | None
     visualFormat: str | None
-    provenance: dict[str, Any] | None
+    provenance: dict[str, Any] | None = Field(
+        description="How it was made: generator with its version, attempts, and as far as the generator tells model, "
+        "tokens, tries at the gate, scores, angle, beats with times, substitutions, overridden fields."
+    )
 
 
 class Counts(_Model):

@@ -52,4 +52,4 @@ def show(half: Half, results: Results, console: Console) -> None:
             name, *("" for _ in _COLUMNS), f"{share:.2%}", f"of {most:.0%}" + ("" if share <= most else " missed")
         )
     console.print(bars)
-    console.print(f"{mean_ms(results):.1f} ms a variation in the mean (at most {MOST_MS:.0f}).")
+    console.print(f"{mean_ms(results):.1f} ms of processor time a variation in the mean (at most {MOST_MS:.0f}).")
