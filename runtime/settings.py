@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = Field(
         default_factory=lambda: kafka_client_settings(os.environ),
         description="librdkafka settings, from every KAFKA_* variable",
+        # A password may be among them.
+        repr=False,
     )
     schema_registry: dict[str, str] = Field(
         default_factory=lambda: schema_registry_settings(os.environ),

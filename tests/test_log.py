@@ -6,6 +6,8 @@ from typing import Final
 
 import pytest
 
+from runtime.settings import Settings
+
 _PROGRAM: Final = """
 import structlog
 from runtime import log
@@ -30,3 +32,8 @@ def test_the_traceback_of_a_defect_shows_no_variables(log_format: str) -> None:
     assert "what went wrong" in shown
     assert "work" in shown
     assert "a partner's words" not in shown
+
+
+def test_settings_show_no_password() -> None:
+    settings = Settings(kafka={"sasl.password": "the-password"}, schema_registry={"basic.auth.user.info": "u:the-pass"})
+    assert "the-pass" not in repr(settings)
