@@ -3,13 +3,13 @@
 import psycopg
 from psycopg import sql
 
-from storage.connection import domain_errors
+from storage.connection import checked, domain_errors
 
 
 def answers(database_url: str) -> bool:
-    """Whether a server answers at that address now."""
+    """Whether a server answers at that address now. Raises Fatal when it is malformed."""
     try:
-        with psycopg.connect(database_url, connect_timeout=1):
+        with psycopg.connect(checked(database_url), connect_timeout=1):
             return True
     except psycopg.OperationalError:
         return False

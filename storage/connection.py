@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from runtime.errors import ConstraintViolated, DatabaseUnavailable
+from runtime.errors import ConstraintViolated, DatabaseUnavailable, Fatal
 
 # A statement that waits longer than this waits for something dead. Retried by the caller, so cutting it loses nothing.
 _PATIENCE: Final = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
@@ -41,6 +42,19 @@ def domain_errors() -> Iterator[None]:
         raise DatabaseUnavailable(f"postgres: {type(error).__name__} ({error.sqlstate or 'no answer'})") from error
 
 
+def checked(database_url: str) -> str:
+    """The address as it is. Raises Fatal, without repeating it, when it has no form that Postgres knows."""
+    try:
+        conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:
+        # Its text quotes the address, and with it the password.
+        raise Fatal(
+            "DATABASE_URL is no address of a database: write it as postgresql://user:password@host:5432/name, with "
+            "%-codes for special characters"
+        ) from None
+    return database_url
+
+
 def connection_arguments(application_name: str) -> dict[str, Any]:
     """Arguments for psycopg that every connection of ours shares; a silent peer is noticed within about ten seconds."""
     return {
@@ -58,7 +72,8 @@ class Database:
     """A lazily opened connection. Not thread-safe: one instance a thread."""
 
     def __init__(self, database_url: str, *, application_name: str) -> None:
-        self._database_url = database_url
+        """Raises Fatal when the address is malformed. Nothing is opened yet."""
+        self._database_url = checked(database_url)
         self._arguments = connection_arguments(application_name)
         self._connection: Connection | None = None
 

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from runtime.errors import DatabaseUnavailable
 from storage import keys
-from storage.connection import connection_arguments, domain_errors
+from storage.connection import checked, connection_arguments, domain_errors
 from storage.keys import ApiKey
 
 Row = dict[str, Any]
@@ -56,9 +56,9 @@ class Reads:
     """The read side's queries."""
 
     def __init__(self, database_url: str, *, connections: int = 8) -> None:
-        """Nothing is opened before `open`."""
+        """Nothing is opened before `open`. Raises Fatal when the address is malformed."""
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]] = AsyncConnectionPool(
-            database_url,
+            checked(database_url),
             kwargs={**connection_arguments("clonepost-api"), "autocommit": True, "row_factory": dict_row},
             min_size=1,
             max_size=connections,
