@@ -12,9 +12,9 @@ _MOST_WORDS: Final = 26
 
 
 def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
-    """A caption, with a last word where there is a fresh one; see `_base`."""
+    """A caption; one without a fact ends on a last word, where there is a fresh one. See `_base`."""
     base = _base(page, facts, premise)
-    if base is None or len(base.split()) > _MOST_WORDS:
+    if base is None or facts or len(base.split()) > _MOST_WORDS:
         return base
     tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slack=2, scenes=page.scenes[:1])
     tail = page.best(line for line in tails if page.stale(line.text) <= _FRESH)
@@ -37,7 +37,7 @@ def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str 
     for fact in facts:
         if text := _say(page, f"caption_{fact.kind}", (fact.kind,), {f"fact_{fact.kind}": fact.bare}):
             return text
-    return _say(page, "caption", ("plain", "audience") if page.brief.walk % 4 else ("audience", "plain"), {}) or next(
+    return _say(page, "caption", ("plain", "audience") if page.brief.walk % 9 else ("audience", "plain"), {}) or next(
         (line.text for line in page.lines(groups["plain"], "caption", slack=9)), None
     )
 

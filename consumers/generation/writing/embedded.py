@@ -28,6 +28,7 @@ from consumers.generation.writing.voice import Voice, voice
 from schemas.errors import ErrorCode
 
 _COMMON_NOUNS: Final = (
+    "sale discount giveaway offer prize descuento rebajas oferta rabatt gutschein prozent "
     "time minute minutes hour hours week weeks day days wait stuff people group step list key keys video word "
     "words sunday monday tuesday wednesday thursday friday saturday home run walk walks learning call calls hora "
     "horas semana semanas día días gente grupo lista domingo lunes martes viernes sábado zeit stunde tag woche "
