@@ -12,7 +12,7 @@ from consumers.generation.planning.arcs import similarity
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.planning.capability import capability, figure_of
 from consumers.generation.planning.plan import plan
-from consumers.generation.planning.walk import paired, permutation, turn
+from consumers.generation.planning.walk import permutation, turn
 
 ALL = [item.source for half in ("train", "held_out") for item in sources(half)]
 
@@ -116,4 +116,3 @@ def test_similarity_of_arcs() -> None:
 def test_walks_meet_everything_before_anything_again() -> None:
     assert sorted(turn(range(7), walk, "s") for walk in range(7)) == list(range(7))
     assert permutation(9, "a") != permutation(9, "b")
-    assert len({paired(walk, 4, 6) for walk in range(24)}) == 24

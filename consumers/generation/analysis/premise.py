@@ -42,11 +42,6 @@ def premise(text: str, *, names: frozenset[str]) -> Premise:
     return Premise(tuple(ranked[:_MOST]), tuple(theme for theme, _ in themes.most_common(_THEMES)))
 
 
-def is_noun(word: str) -> bool:
-    """Whether a word is known to be a noun."""
-    return word in _theme_of()
-
-
 def theme_nouns(theme: str, language: str) -> tuple[str, ...]:
     """The nouns of a theme in a language, the most usual first."""
     return tuple(str(read("themes").get(theme, {}).get(language, "")).split())

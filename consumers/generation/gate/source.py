@@ -33,7 +33,6 @@ class SourceText:
     marks: frozenset[str]
     names: frozenset[str]
     figures: frozenset[str]
-    spoken_words: int
 
 
 def source_text(source: Mapping[str, Any]) -> SourceText:
@@ -49,7 +48,6 @@ def source_text(source: Mapping[str, Any]) -> SourceText:
         marks=frozenset([*handles(raw), *(link.lower() for link in links(raw))]),
         names=names_in(plain(raw)),
         figures=frozenset(_FIGURE.findall(plain(raw))),
-        spoken_words=sum(len(words(text)) for text in spoken),
     )
 
 

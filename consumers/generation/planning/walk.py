@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from math import gcd
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -24,8 +23,3 @@ def permutation(size: int, seed: str) -> tuple[int, ...]:
 def turn(items: Sequence[_T], walk: int, seed: str) -> _T:
     """The item whose turn it is. Each has one turn in len(items) steps of the walk."""
     return items[permutation(len(items), seed)[walk % len(items)]]
-
-
-def paired(walk: int, first: int, second: int) -> tuple[int, int]:
-    """Turns in two orders at once, so that no pair comes again before all pairs have been."""
-    return walk % first, (walk + walk // (first * second // gcd(first, second))) % second

@@ -102,7 +102,6 @@ def _product_en(product: str) -> dict[str, str]:
         "product": product,
         "a_product": product if uncounted or plural else f"{article_en(product)} {product}",
         "the_product": f"the {product}",
-        "is_product": "are" if plural else "is",
     }
 
 
