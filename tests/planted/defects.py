@@ -187,14 +187,6 @@ DEFECTS: Final = (
         quick=True,
     ),
     _one(
-        "the progress moves before the decision",
-        "consumers/dedup/consumer.py",
-        "        lookups = _lookups(questions)\n        for attempt",
-        "        lookups = _lookups(questions)\n        with self._database.transaction() as connection:\n"
-        "            admission.move_progress(connection, self._topic_id, next_offsets)\n        for attempt",
-        "tests/dedup/test_batches.py::test_progress_and_decisions_are_one_transaction",
-    ),
-    _one(
         "the progress at a partition's end is one too far",
         "consumers/dedup/consumer.py",
         "following[place.partition] = offset\n",
