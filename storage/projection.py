@@ -116,12 +116,14 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
             (ids,),
             binary=True,
         )
+        # No join: one could begin at the organisation of the post, and so read all of its claims.
         claims = connection.execute(
-            """SELECT c.job_id, c.org_id, c.container_id, c.project_id, c.layer_id, c.source_post_id, s.platform,
+            """SELECT c.job_id, c.org_id, c.container_id, c.project_id, c.layer_id, c.source_post_id,
+                      (SELECT s.platform FROM source_posts s
+                       WHERE s.org_id = c.org_id AND s.post_id = c.source_post_id),
                       c.mode, c.variations, c.variation_price, c.requested_by, (extract(epoch FROM c.requested_at) *
                       1000)::bigint, (extract(epoch FROM c.accepted_at) * 1000)::bigint, c.traceparent
-               FROM claims c JOIN source_posts s ON s.org_id = c.org_id AND s.post_id = c.source_post_id
-               WHERE c.job_id = ANY(%b::uuid[])""",
+               FROM claims c WHERE c.job_id = ANY(%b::uuid[])""",
             (ids,),
             binary=True,
         )

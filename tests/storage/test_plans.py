@@ -1,9 +1,13 @@
 """Plans that were made while a table was empty still find rows by their keys: a new system has no statistics."""
 
+import math
 import uuid
 
-from storage import variations
+import pytest
+
+from storage import projection, variations
 from storage.connection import Connection, Database
+from storage.projection import JobChange
 from storage.variations import Lease, Success
 
 ROWS = 2_000
@@ -23,10 +27,30 @@ def leased(connection: Connection, count: int) -> list[Lease]:
     return [Lease(job_id, 0, 1) for job_id in jobs]
 
 
-def rows_read(connection: Connection) -> int:
-    """Rows of `variations` that this transaction has looked at, whole table or by index."""
+def running(connection: Connection, count: int) -> list[uuid.UUID]:
+    """That many running jobs of one organisation, which has one source post."""
+    jobs = [uuid.uuid4() for _ in range(count)]
+    connection.execute(
+        """WITH org AS (INSERT INTO organizations (org_id, name) VALUES (gen_random_uuid(), 'Acme') RETURNING org_id),
+             post AS (INSERT INTO source_posts (org_id, post_id, platform, external_id, format)
+                      SELECT org_id, gen_random_uuid(), 'tiktok', '1', 'video' FROM org RETURNING org_id, post_id),
+             claim AS (
+               INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
+                 variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, topic_id, partition,
+                 record_offset)
+               SELECT org_id, gen_random_uuid(), job_id, job_id, job_id, post_id, 'fork', 1, 120, 0, 'test', now(),
+                 now(), now() + interval '1 hour', job_id, 0, 0
+               FROM post, unnest(%s::uuid[]) AS new (job_id) RETURNING job_id, org_id)
+           INSERT INTO jobs (job_id, org_id, accepted_at, updated_at) SELECT job_id, org_id, now(), now() FROM claim""",
+        (jobs,),
+    )
+    return jobs
+
+
+def rows_read(connection: Connection, table: str = "variations") -> int:
+    """Rows of a table that this connection has looked at lately, whole table or by index."""
     row = connection.execute(
-        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'variations'"
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %s", (table,)
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -46,6 +70,34 @@ def test_a_result_is_written_by_its_key_whatever_the_table_held_when_the_plan_wa
         assert variations.renew(connection, leases[5:10], lease_seconds=60) == set(leases[5:10])
         # Each is found once or twice; reading all of them for one would be two thousand.
         assert rows_read(connection) < 100
+
+
+# Without new plans it would fail: then Postgres has learnt to choose, and `plan_seconds` can go.
+@pytest.mark.parametrize("plan_seconds", [0.0, pytest.param(math.inf, marks=pytest.mark.xfail)])
+def test_a_job_is_projected_by_its_key_once_the_plan_of_a_small_table_is_thrown_away(
+    database_url: str, plan_seconds: float
+) -> None:
+    database = Database(database_url, application_name="test", plan_seconds=plan_seconds)
+    with database.transaction() as connection:
+        for table in ("claims", "jobs"):
+            connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+        (first,) = running(connection, 1)
+    for number in range(USES):
+        with database.transaction() as connection:
+            projection.read(connection, [first])
+            projection.write(connection, [_moved(first, number)], [], [])
+    with database.transaction() as connection:
+        jobs = running(connection, ROWS)
+    with database.transaction() as connection:
+        before = {table: rows_read(connection, table) for table in ("claims", "jobs")}
+        assert len(projection.read(connection, jobs[:5])[1]) == 5
+        projection.write(connection, [_moved(job_id, 1) for job_id in jobs[:5]], [], [])
+        assert all(rows_read(connection, table) - number < 100 for table, number in before.items())
+    database.close()
+
+
+def _moved(job_id: uuid.UUID, version: int) -> JobChange:
+    return JobChange(job_id, "running", "queued", 0.0, version, at_ms=0, succeeded=0, failed=0, canceled=0)
 
 
 def _success(lease: Lease) -> Success:
