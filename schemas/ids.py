@@ -4,6 +4,7 @@ Every derived id is a pure function of what it names, so that any process comput
 names below are held by readers of our topics: never change.
 """
 
+import hashlib
 import os
 import random
 import uuid
@@ -34,6 +35,7 @@ _set: Final = object.__setattr__
 _UNKNOWN: Final = uuid.SafeUUID.unknown
 _VERSION_BITS: Final = 0xF000 << 64 | 0xC000 << 48
 _VERSION_4: Final = 4 << 76 | 0x8000 << 48
+_VERSION_5: Final = 5 << 76 | 0x8000 << 48
 _VERSION_8: Final = 8 << 76 | 0x8000 << 48
 
 
@@ -115,16 +117,22 @@ def uuid_8(first_bits: int) -> uuid.UUID:
     return _uuid(first_bits & ~_VERSION_BITS | _VERSION_8)
 
 
+def _uuid_5(namespace: uuid.UUID, name: str) -> uuid.UUID:
+    """The version-5 UUID of RFC 9562, as `uuid.uuid5` makes it in twice the time: a job's end has four of them."""
+    digest = hashlib.sha1(namespace.int.to_bytes(16, "big") + name.encode(), usedforsecurity=False).digest()
+    return _uuid(int.from_bytes(digest[:16], "big") & ~_VERSION_BITS | _VERSION_5)
+
+
 def variation_id(job_id: JobId, index: int) -> VariationId:
     """The id of a job's variation: version-5 UUID in the job's namespace of `variation/<index>`."""
-    return VariationId(uuid.uuid5(job_id, f"variation/{index}"))
+    return VariationId(_uuid_5(job_id, f"variation/{index}"))
 
 
 def event_id(job_id: JobId, event_type: str) -> EventId:
     """The id of the one event of that type that a job can have: version-5 UUID in the job's namespace of the type."""
-    return EventId(uuid.uuid5(job_id, event_type))
+    return EventId(_uuid_5(job_id, event_type))
 
 
 def record_event_id(topic_id: uuid.UUID, partition: int, offset: int, event_type: str) -> EventId:
     """The id of an event that answers one record: version-5 UUID in the topic's namespace of the record's place."""
-    return EventId(uuid.uuid5(topic_id, f"{partition}/{offset}/{event_type}"))
+    return EventId(_uuid_5(topic_id, f"{partition}/{offset}/{event_type}"))
