@@ -9,9 +9,11 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from storage.connection import Connection
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Lease(NamedTuple):
@@ -250,7 +252,7 @@ def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
 
 def to_json(value: Any) -> str:
     """JSON text for a jsonb column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def _row_order(lease: Lease) -> tuple[int, int]:
