@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from contextlib import closing
 
 import pytest
 
@@ -77,7 +78,11 @@ def test_a_result_is_written_by_its_key_whatever_the_table_held_when_the_plan_wa
 def test_a_job_is_projected_by_its_key_once_the_plan_of_a_small_table_is_thrown_away(
     database_url: str, plan_seconds: float
 ) -> None:
-    database = Database(database_url, application_name="test", plan_seconds=plan_seconds)
+    with closing(Database(database_url, application_name="test", plan_seconds=plan_seconds)) as database:
+        _project_by_key(database)
+
+
+def _project_by_key(database: Database) -> None:
     with database.transaction() as connection:
         for table in ("claims", "jobs"):
             connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
@@ -93,7 +98,6 @@ def test_a_job_is_projected_by_its_key_once_the_plan_of_a_small_table_is_thrown_
         assert len(projection.read(connection, jobs[:5])[1]) == 5
         projection.write(connection, [_moved(job_id, 1) for job_id in jobs[:5]], [], [])
         assert all(rows_read(connection, table) - number < 100 for table, number in before.items())
-    database.close()
 
 
 def _moved(job_id: uuid.UUID, version: int) -> JobChange:
