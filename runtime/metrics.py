@@ -21,6 +21,8 @@ OUTCOMES: Final = Counter("clonepost_outcomes", "What became of the work of a st
 HTTP_REQUESTS: Final = Counter("clonepost_http_requests", "Answers by route and status", ["route", "status"])
 HTTP_SECONDS: Final = Histogram("clonepost_http_seconds", "Time to answer", ["route"], buckets=_FAST)
 VARIATION_SECONDS: Final = Histogram("clonepost_variation_seconds", "Generating one variation", ["generator"])
+PROVIDER_CALLS: Final = Counter("clonepost_provider_calls", "Calls of a model's provider by their end", ["outcome"])
+PROVIDER_TOKENS: Final = Counter("clonepost_provider_tokens", "Tokens that a provider says it used", ["direction"])
 _OLDEST_AGE: Final = Gauge(
     "clonepost_stage_oldest_record_seconds", "Age of the oldest record that is read and not finished", ["stage"]
 )

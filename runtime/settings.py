@@ -7,6 +7,7 @@ Likewise every `SCHEMA_REGISTRY_*` variable goes to the registry's client: `SCHE
 import os
 from collections.abc import Mapping
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,7 +17,7 @@ from runtime.failpoint import triggers
 _KAFKA_PREFIX: Final = "KAFKA_"
 _REGISTRY_PREFIX: Final = "SCHEMA_REGISTRY_"
 
-GeneratorName = Literal["embedded", "instant", "scripted"]
+GeneratorName = Literal["embedded", "instant", "openai", "scripted"]
 
 
 def kafka_client_settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -71,6 +72,18 @@ class Settings(BaseSettings):
     generator: GeneratorName = "embedded"
     generate_concurrency: int = Field(default=8, ge=1, le=256)
     """Variations that one generate process works on at the same time."""
+    openai_base_url: str = "https://api.openai.com/v1"
+    openai_api_key: SecretStr = SecretStr("")
+    openai_model: str = Field(default="", max_length=200)
+    openai_timeout_seconds: float = Field(default=60.0, gt=0, le=600)
+    """How long one call may take, its last byte included."""
+    openai_concurrency: int = Field(default=4, ge=1, le=256)
+    """Calls that one generate process has open at the same time."""
+    openai_max_output_tokens: int = Field(default=4_096, ge=16, le=1_000_000)
+    openai_input_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    openai_output_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    openai_fallback: Literal["embedded", "fail"] = "embedded"
+    """What becomes of a variation that the provider does not make, or not well enough."""
     lease_seconds: float = Field(default=30.0, gt=0)
     sweep_seconds: float = Field(default=2.0, gt=0)
     poison_limit_count: int = Field(default=1_000, ge=1)
@@ -88,6 +101,23 @@ class Settings(BaseSettings):
     def _known_failpoints(cls, text: str) -> str:
         triggers(text)
         return text
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _plain_address(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http:// or https:// address, such as https://api.openai.com/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must hold no credentials: those belong into CLONEPOST_OPENAI_API_KEY")
+        return text
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _sendable(cls, key: SecretStr) -> SecretStr:
+        if not all("!" <= sign <= "~" for sign in key.get_secret_value()):
+            raise ValueError("must be visible ASCII without spaces or line ends")
+        return key
 
     @property
     def bootstrap_servers(self) -> str:

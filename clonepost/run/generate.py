@@ -5,6 +5,7 @@ from typing import Final
 
 from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
 from consumers.generation.composed import ComposedGenerator
+from consumers.generation.fallback import FallbackGenerator
 from consumers.generation.fanout import STAGE, FanOutHandler
 from consumers.generation.generators import Generator
 from consumers.generation.instant import InstantGenerator
@@ -19,7 +20,7 @@ from runtime.errors import Fatal
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
 from runtime.schema_registry import connect
-from runtime.settings import GeneratorName, Settings
+from runtime.settings import Settings
 from schemas.topics import ADMISSIONS
 from storage.connection import Database
 
@@ -51,7 +52,7 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
     # Two publishers: while the broker does not answer, the poll loop must not queue behind the pool's retries.
     publisher, fan_out_publisher = Publisher(settings, framing=framing), Publisher(settings, framing=framing)
     pool = Pool(
-        new_generator(settings.generator),
+        new_generator(settings),
         lambda: Database(url, application_name="clonepost-generate"),
         publisher,
         concurrency=settings.generate_concurrency,
@@ -88,9 +89,25 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
         fan_out_publisher.close()
 
 
-def new_generator(name: GeneratorName) -> Generator:
-    """The generator of that name."""
-    if name == "instant":
+def new_generator(settings: Settings) -> Generator:
+    """The generator that the settings name. Raises Fatal with the fix where they lack what it needs."""
+    if settings.generator == "instant":
         return InstantGenerator()
     embedded = ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=64)
-    return ScriptedGenerator(embedded) if name == "scripted" else embedded
+    if settings.generator == "scripted":
+        return ScriptedGenerator(embedded)
+    if settings.generator == "openai":
+        written = _openai(settings)
+        return FallbackGenerator(written, embedded) if settings.openai_fallback == "embedded" else written
+    return embedded
+
+
+def _openai(settings: Settings) -> Generator:
+    if not settings.openai_model:
+        raise Fatal("CLONEPOST_OPENAI_MODEL is not set: name the model, as CLONEPOST_OPENAI_BASE_URL's provider does")
+    try:
+        # Half a second to import, so only where it is asked for.
+        from consumers.generation.openai_writer.composing import openai_generator
+    except ModuleNotFoundError as error:
+        raise Fatal(f"{error.name} is not installed: pip install 'clonepost[openai]'") from error
+    return openai_generator(settings)

@@ -1,6 +1,7 @@
 """Generation in steps: analyse, plan, realise, gate, then the overrides, byte for byte."""
 
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class ComposedGenerator:
             raise AssertionError("this generator asks for material")
         report("analyzing_source")
         job = self._known(order.job_id, material)
-        studied = self._studied(job)
+        studied = self._studied(job, order.index)
         report("generating")
         for index in range(0 if self._realiser.repeatable else order.index, order.index + 1):
             if index not in job.done:
@@ -104,7 +105,7 @@ class ComposedGenerator:
                 self._jobs.popitem(last=False)
         return job
 
-    def _studied(self, job: _Job) -> _Studied:
+    def _studied(self, job: _Job, index: int) -> _Studied:
         # Under the lock: the source is read once, whichever variations come first.
         with job.lock:
             if job.studied is None:
@@ -112,7 +113,7 @@ class ComposedGenerator:
                 source, blueprint = source_text(material.source), analyse(material.source)
                 if self._reader is not None:
                     known = Premise(blueprint.premise, blueprint.themes)
-                    premise = self._reader.read(material.job_id, material.source, known)
+                    premise = self._reader.read(_variation_id(material, index), material.source, known)
                     blueprint = replace(blueprint, premise=premise.keywords, themes=premise.themes)
                 job.studied = _Studied(blueprint, source, usable_brand(material.brand, source, _language(material)))
             return job.studied
@@ -151,7 +152,7 @@ class ComposedGenerator:
                 brief=case.brief,
                 brand=studied.brand,
                 language=job.material.language,
-                variation_id=variation_id(JobId(job.material.job_id), index),
+                variation_id=_variation_id(job.material, index),
                 attempt=attempt,
                 findings=findings,
                 last=last,
@@ -210,6 +211,10 @@ def _made(accepted: Accepted, material: Material) -> Made:
         "overridden": sorted(overrides),
     }
     return Made(brief.hook_shape, brief.visual_format, brief.duration_ms, creative, provenance)
+
+
+def _variation_id(material: Material, index: int) -> uuid.UUID:
+    return variation_id(JobId(material.job_id), index)
 
 
 def _language(material: Material) -> str:

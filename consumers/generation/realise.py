@@ -91,8 +91,10 @@ class Realiser(Protocol):
 class Reader(Protocol):
     """Says what a source is about. The only one who sees its text besides analysis and gate."""
 
-    def read(self, job_id: uuid.UUID, source: Mapping[str, Any], known: Premise) -> Premise:
+    def read(self, variation_id: uuid.UUID, source: Mapping[str, Any], known: Premise) -> Premise:
         """The premise, made of single words of the source and themes of ours alone; `known` where that gives none.
+
+        A job's source is read once; `variation_id` is the variation that asked first.
 
         Raises GenerationFailed or RetryLater.
         """

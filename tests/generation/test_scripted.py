@@ -10,6 +10,7 @@ from clonepost.run.generate import new_generator
 from consumers.generation.generators import GenerationFailed, Made, Order, RetryLater
 from consumers.generation.instant import InstantGenerator
 from consumers.generation.scripted import ScriptedGenerator, script
+from runtime.settings import Settings
 from storage.connection import Database
 from tests.generation.conftest import NewPool
 from tests.generation.orders import SOURCE, make, order
@@ -91,7 +92,7 @@ def test_a_garbled_line_is_no_line(line: str) -> None:
 def test_a_partial_success_through_the_pool(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
     job = jobs.accept(variations=3, overrides={"caption": "@@generator fail=1,3 error=PROVIDER_ERROR"})
     fan_out(database, job, uuid.uuid4(), room=0)
-    new_pool(new_generator("scripted"))
+    new_pool(new_generator(Settings(generator="scripted")))
     all_ended(jobs, job)
     rows = jobs.variations(job)
     assert [row["error_code"] for row in rows] == ["PROVIDER_ERROR", None, "PROVIDER_ERROR"]
@@ -102,7 +103,7 @@ def test_a_partial_success_through_the_pool(database: Database, jobs: Jobs, new_
 def test_a_project_without_a_brand_gets_its_own_name(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
     job = jobs.accept(jobs.project(), variations=1)
     fan_out(database, job, uuid.uuid4(), room=0)
-    new_pool(new_generator("embedded"))
+    new_pool(new_generator(Settings(generator="embedded")))
     all_ended(jobs, job)
     assert "Luma" in jobs.variations(job)[0]["creative"]["caption"]
 
@@ -110,7 +111,7 @@ def test_a_project_without_a_brand_gets_its_own_name(database: Database, jobs: J
 def test_another_language_fails_with_its_own_code(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
     job = jobs.accept(jobs.branded(language="ja"), variations=2)
     fan_out(database, job, uuid.uuid4(), room=0)
-    new_pool(new_generator("embedded"))
+    new_pool(new_generator(Settings(generator="embedded")))
     all_ended(jobs, job)
     assert [row["error_code"] for row in jobs.variations(job)] == ["LANGUAGE_UNSUPPORTED"] * 2
 
