@@ -1,6 +1,6 @@
 """What the model is told to write. Pure: the same assignment gives the same messages.
 
-In them is the brief, as data: its structure, single words and themes of what the source is about, and the brand's own
+In them is the brief, as data: its structure, known nouns and themes of what the source is about, and the brand's own
 facts. No sentence of the source can be: the brief holds none.
 """
 
@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from consumers.generation.analysis.premise import theme_phrase
+from consumers.generation.analysis.premise import is_noun, theme_phrase
 from consumers.generation.openai_writer.provider import Message
 from consumers.generation.realise import Assignment, Texts
 
@@ -102,10 +102,10 @@ def _brief(assignment: Assignment) -> dict[str, Any]:
 
 
 def _topics(assignment: Assignment) -> list[str]:
-    """Single words in alphabetical order: in the source's they might still say something."""
+    """Known nouns and themes in alphabetical order. Any other word, or the source's order, could be its author's message."""
     language = assignment.language.replace("_", "-").split("-")[0].lower()
     themes = [theme_phrase(theme, language) or theme for theme in assignment.brief.themes]
-    return sorted({*assignment.brief.premise, *themes})
+    return sorted({*filter(is_noun, assignment.brief.premise), *themes})
 
 
 def _shown(texts: Texts) -> str:

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
+from consumers.generation.gate.banned import banned_of, banned_pattern
+from consumers.generation.gate.claims import claims
 from consumers.generation.gate.finding import Finding
 from consumers.generation.gate.own import strings
 from consumers.generation.openai_writer.wire import Creative
@@ -28,8 +30,13 @@ def untrusted(creative: Creative, brand: Mapping[str, Any], *, shots: int) -> li
     found = [finding for name, text in fields.items() for finding in _of(name, text, given)]
     if len(creative.shots) < shots:
         found.append(Finding("fit", "shots", f"{len(creative.shots)} descriptions for {shots} shots"))
+    banned = banned_pattern(banned_of(brand.get("bannedWords")))
     for text in creative.shots[:shots]:
         found.extend(_of("shots", text, given))
+        # The gate takes a shot for a picture; a model may write on it.
+        found.extend(claims("shots", text, " ".join(strings(brand))))
+        if banned is not None and banned.search(text):
+            found.append(Finding("banned_words", "shots", "has a word that the brand bans"))
     return list(dict.fromkeys(found))
 
 
