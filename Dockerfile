@@ -10,7 +10,7 @@ ENV VIRTUAL_ENV=/opt/clonepost UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=
 COPY . ./
 # The lock is a constraint: what the project needs, in the versions and with the hashes that the tests ran with.
 RUN grep '^hatchling==' requirements.lock | cut -d ' ' -f 1 > /tmp/build.txt \
-    && uv pip install --constraint requirements.lock --build-constraint /tmp/build.txt ".[registry]"
+    && uv pip install --constraint requirements.lock --build-constraint /tmp/build.txt ".[openai,registry]"
 
 FROM python:3.12-slim
 # A number, so that an orchestrator can see that it is not root.

@@ -102,7 +102,7 @@ def _brief(assignment: Assignment) -> dict[str, Any]:
 
 
 def _topics(assignment: Assignment) -> list[str]:
-    """Known nouns and themes in alphabetical order. Any other word, or the source's order, could be its author's message."""
+    """Known nouns and themes in alphabetical order. Any other word, or their order in the source, may be a message."""
     language = assignment.language.replace("_", "-").split("-")[0].lower()
     themes = [theme_phrase(theme, language) or theme for theme in assignment.brief.themes]
     return sorted({*filter(is_noun, assignment.brief.premise), *themes})
