@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from consumers.generation.analysis.premise import is_noun, theme_phrase
+from consumers.generation.analysis.premise import is_noun_of, theme_phrase
 from consumers.generation.openai_writer.provider import Message
 from consumers.generation.realise import Assignment, Texts
 
@@ -105,7 +105,7 @@ def _topics(assignment: Assignment) -> list[str]:
     """Known nouns and themes in alphabetical order. Any other word, or their order in the source, may be a message."""
     language = assignment.language.replace("_", "-").split("-")[0].lower()
     themes = [theme_phrase(theme, language) or theme for theme in assignment.brief.themes]
-    return sorted({*filter(is_noun, assignment.brief.premise), *themes})
+    return sorted({*(word for word in assignment.brief.premise if is_noun_of(word, language)), *themes})
 
 
 def _shown(texts: Texts) -> str:

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from consumers.generation.analysis.premise import Premise, is_noun
+from consumers.generation.analysis.premise import Premise, is_noun_of
 from consumers.generation.gate.source import names_in
 from consumers.generation.openai_writer.provider import Message, Provider
 from consumers.generation.openai_writer.wire import THEMES, Topics, parsed
-from consumers.generation.texts import content_words, plain, without_noise
+from consumers.generation.texts import STOP_WORDS_OF, content_words, plain, without_noise
 
 MAX_SOURCE_CHARACTERS: Final = 6_000
 _MOST_KEYWORDS: Final = 8
@@ -62,9 +62,13 @@ def believed(topics: Topics, text: str, known: Premise) -> Premise:
     """
     allowed = set(content_words(without_noise(text))) - names_in(text)
     given = [keyword.lower().strip() for keyword in topics.keywords]
-    keywords = sorted({word for word in given if word in allowed and is_noun(word)})[:_MOST_KEYWORDS]
+    keywords = sorted({word for word in given if word in allowed and _is_known(word)})[:_MOST_KEYWORDS]
     themes = tuple(theme for theme in dict.fromkeys(topics.themes) if theme in THEMES)[:_MOST_THEMES]
     return Premise(tuple(keywords) or known.keywords, themes or known.themes)
+
+
+def _is_known(word: str) -> bool:
+    return any(is_noun_of(word, language) for language in STOP_WORDS_OF)
 
 
 def _text(source: Mapping[str, Any]) -> str:
