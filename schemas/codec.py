@@ -19,6 +19,7 @@ from fastavro.types import Schema
 
 from schemas import avsc
 from schemas.events import EVENT_NAMES, EventName
+from schemas.generated_codec import Read, Write, reader_of, writer_of
 
 # A producer's limit is 1 MB; nothing of ours comes near it. Checked before any byte is interpreted.
 MAX_RECORD_BYTES: Final = 1_048_576
@@ -51,6 +52,16 @@ class _Known:
     fingerprint: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """A schema that this release writes: its readers and writers are generated."""
+
+    known: _Known
+    header: bytes
+    write: Write
+    read: Read
+
+
 def fingerprint_of(schema: Any) -> bytes:
     """The CRC-64-AVRO fingerprint of a schema as records carry it: 8 bytes, little-endian."""
     return struct.pack("<Q", int(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"), 16))
@@ -61,9 +72,15 @@ def _load(text: str, name: EventName) -> _Known:
     return _Known(name, fastavro.parse_schema(raw), fingerprint_of(raw))
 
 
-_CURRENT: Final = {name: _load(avsc.written(name), name) for name in EVENT_NAMES}
+def _generate(name: EventName) -> _Current:
+    text = avsc.written(name)
+    raw, known = json.loads(text), _load(text, name)
+    return _Current(known, _SINGLE_OBJECT + known.fingerprint, writer_of(raw), reader_of(raw))
+
+
+_CURRENT: Final = {name: _generate(name) for name in EVENT_NAMES}
 _READABLE: Final = {known.fingerprint: known for known in (_load(text, name) for name, text in avsc.released())} | {
-    known.fingerprint: known for known in _CURRENT.values()
+    current.known.fingerprint: current.known for current in _CURRENT.values()
 }
 
 
@@ -83,12 +100,11 @@ def fingerprint_of_ours(text: str) -> bytes | None:
 
 def encode(name: EventName, record: Mapping[str, Any]) -> bytes:
     """Single-object encoding of a record. Raises ValueError or KeyError when it does not fit the schema: a defect."""
-    known = _CURRENT[name]
-    buffer = io.BytesIO()
-    buffer.write(_SINGLE_OBJECT)
-    buffer.write(known.fingerprint)
-    fastavro.schemaless_writer(buffer, known.schema, record)
-    return buffer.getvalue()
+    current = _CURRENT[name]
+    try:
+        return current.header + current.write(record)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not a {name}: {error}") from error
 
 
 def event_name(data: bytes) -> EventName | None:
@@ -123,17 +139,19 @@ def decode(data: bytes | None, allowed: frozenset[EventName]) -> Decoded:
 
 
 def _body(data: bytes, writer: _Known) -> Any:
-    reader = _CURRENT[writer.name]
-    buffer = io.BytesIO(data)
-    buffer.seek(_SINGLE_OBJECT_HEADER_BYTES)
+    current = _CURRENT[writer.name]
     try:
-        record = fastavro.schemaless_reader(
-            buffer, writer.schema, None if reader.fingerprint == writer.fingerprint else reader.schema
-        )
+        if current.known.fingerprint == writer.fingerprint:
+            record, end = current.read(data, _SINGLE_OBJECT_HEADER_BYTES)
+        else:
+            # Fields that have come and gone since are fastavro's to match.
+            buffer = io.BytesIO(data)
+            buffer.seek(_SINGLE_OBJECT_HEADER_BYTES)
+            record, end = fastavro.schemaless_reader(buffer, writer.schema, current.known.schema), buffer.tell()
     except Exception as error:
         # fastavro raises whatever its parts raise; any of it means bad bytes.
         raise UndecodableRecord("UNDECODABLE", f"{writer.name}: {type(error).__name__} while decoding") from error
-    if buffer.tell() != len(data):
-        # fastavro ignores what follows; a longer record would be read as the shorter one it starts with.
-        raise UndecodableRecord("TRAILING_BYTES", f"{writer.name}: {len(data) - buffer.tell()} bytes after its end")
+    if end != len(data):
+        # A longer record would be read as the shorter one it starts with.
+        raise UndecodableRecord("TRAILING_BYTES", f"{writer.name}: {len(data) - end} bytes after its end")
     return record
