@@ -1,7 +1,7 @@
 """The ASGI application: the hot route by hand, the rest through Starlette, one envelope and request id for all."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -11,9 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from producer.errors import Answer, ApiError, malformed
-from producer.ingest.body import read_json_body
+from producer.ingest.body import check_json_head, read_json_body
 from producer.ingest.cancel import CancelRoute
 from producer.ingest.clone import CloneRoute
+from producer.ratelimit import Headers
 from producer.read.parameters import path_id
 from producer.routing import Caller, Gate, answer_of, keyed, respond
 from runtime import metrics
@@ -23,6 +24,8 @@ from schemas.ids import format_id, new_request_id
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Respond = Callable[[Answer], None]
+BeginClone = Callable[[str, Mapping[bytes, bytes], bytes, Respond], None]
 
 _CONTENT: Final = "/v1/content/"
 _CLONE: Final = "/clone-from-post"
@@ -67,9 +70,41 @@ class Application:
         scope["request_id"] = request_id
         await self._starlette(scope, receive, _with_request_id(send, request_id, scope))
 
+    def begin_clone(self, container: str, sent: Mapping[bytes, bytes], body: bytes, respond: Respond) -> None:
+        """Serve a clone request that is there as a whole, without ASGI: the same rules, in the same order.
+
+        Never raises. `respond` is called once, on the loop, now or later, with an answer that is complete.
+        """
+        started = time.perf_counter()
+        request_id = format_id("req", new_request_id())
+        limit_headers: Headers = ()
+
+        def answered(found: Answer | Exception) -> None:
+            answer = found if isinstance(found, Answer) else answer_of(found, request_id)
+            respond(_complete(answer, limit_headers, request_id))
+            metrics.observe_http("clone-from-post", answer.status, time.perf_counter() - started)
+
+        try:
+            headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
+            caller, limit_headers = self._gate.enter(
+                headers, request_id, scope="content:write", endpoint_class="long-running"
+            )
+            check_json_head(headers.get("content-type", ""), headers.get("content-length", ""))
+            self._clone.begin(
+                caller.key,
+                container,
+                body,
+                request_id=request_id,
+                idempotency_key=headers.get("idempotency-key"),
+                traceparent=caller.traceparent,
+                answered=answered,
+            )
+        except Exception as error:  # noqa: BLE001 -- the edge: everything becomes an envelope, defects are logged
+            answered(error)
+
     async def _serve_clone(self, scope: Scope, receive: Receive, send: Send, container: str, request_id: str) -> None:
         started = time.perf_counter()
-        limit_headers: tuple[tuple[bytes, bytes], ...] = ()
+        limit_headers: Headers = ()
         try:
             sent: dict[bytes, bytes] = dict(scope["headers"])
             headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
@@ -86,19 +121,8 @@ class Application:
             )
         except Exception as error:  # noqa: BLE001 -- the edge: everything becomes an envelope, defects are logged
             answer = answer_of(error, request_id)
-        present = {name for name, _ in answer.headers}
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [
-                    *answer.headers,
-                    *(pair for pair in limit_headers if pair[0] not in present),
-                    (b"content-length", b"%d" % len(answer.body)),
-                    (b"x-request-id", request_id.encode()),
-                ],
-            }
-        )
+        headers_sent = _complete(answer, limit_headers, request_id).headers
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers_sent})
         await send({"type": "http.response.body", "body": answer.body})
         metrics.observe_http("clone-from-post", answer.status, time.perf_counter() - started)
 
@@ -108,6 +132,16 @@ class Application:
 
     async def _never(self, _request: Request) -> Response:
         raise AssertionError("the clone route is served before Starlette sees it")
+
+
+def _complete(answer: Answer, limit_headers: Headers, request_id: str) -> Answer:
+    headers = (
+        *answer.headers,
+        *limit_headers,
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-request-id", request_id.encode()),
+    )
+    return Answer(answer.status, answer.body, headers)
 
 
 def _with_request_id(send: Send, request_id: str, scope: Scope) -> Send:

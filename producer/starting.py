@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from producer.app import Application, Receive, Scope, Send
+from producer.app import Application, BeginClone, Receive, Scope, Send
 from producer.errors import json_answer
 from producer.pages import not_ready
 from schemas.ids import format_id, new_request_id
@@ -16,6 +16,11 @@ class Starting:
     def __init__(self, waiting_for: str) -> None:
         self._waiting_for = waiting_for
         self.application: Application | None = None
+
+    @property
+    def begin_clone(self) -> BeginClone | None:
+        """What serves the hot route without ASGI, once there is something."""
+        return None if self.application is None else self.application.begin_clone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request, as ASGI has it."""

@@ -1,14 +1,24 @@
-"""Below the application: the envelope for what never reaches it, and each answer sent in one piece."""
+"""Below the application: the hot route without ASGI, the envelope for what never reaches a route, answers in one piece.
+
+A clone request whose message has come as a whole, with nothing unusual about it, is handed to the application as it
+is, and its answer goes straight to the transport. Everything else takes uvicorn's way through ASGI: pipelined messages,
+chunked bodies, bodies that come in parts, `Expect`, HTTP/1.0, other routes. Both ways lead to the same `CloneRoute`.
+"""
 
 import asyncio
+import re
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from producer.errors import malformed
+from producer.app import BeginClone
+from producer.errors import Answer, malformed
 from schemas.ids import format_id, new_request_id
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+
+# Nothing in it to decode, to split off or to resolve: such targets are left to uvicorn.
+_CLONE: Final = re.compile(rb"/v1/content/([0-9A-Za-z_-]+)/clone-from-post")
 
 
 class HeadTooLarge(ValueError):
@@ -31,9 +41,16 @@ class _Gathering:
             self._loop.call_soon(self._send)
         self._held.append(data)
 
+    def write_now(self, data: bytes) -> None:
+        self._send()
+        self._transport.write(data)
+
     def close(self) -> None:
         self._send()
         self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -46,19 +63,98 @@ class _Gathering:
                 self._transport.write(b"".join(held))
 
 
+class _Direct:
+    """A request that is served without ASGI, with all that uvicorn's protocol asks of a cycle: it queues later messages
+    of the connection while `response_complete` is false, and has the connection closed by `keep_alive` when it stops.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_protocol",
+        "body",
+        "container",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "response_complete",
+    )
+
+    # uvicorn sets it when the client goes; nobody waits for it here.
+    message_event: Final = asyncio.Event()
+
+    def __init__(
+        self, protocol: "EnvelopedHttp", begin: BeginClone, container: bytes, headers: dict[bytes, bytes]
+    ) -> None:
+        self._protocol = protocol
+        self._begin = begin
+        self.container = container
+        self.headers = headers
+        self.keep_alive: bool = protocol.parser.should_keep_alive()
+        self.body = b""
+        self.disconnected = False
+        self.response_complete = False
+
+    def begin(self) -> None:
+        """Have it served; the message is complete."""
+        self._begin(self.container.decode("ascii"), self.headers, self.body, self.respond)
+
+    def respond(self, answer: Answer) -> None:
+        """Send the answer, unless the client has gone, and let the connection go on."""
+        protocol = self._protocol
+        transport = protocol.transport
+        if self.disconnected or transport.is_closing():
+            return
+        parts = [STATUS_LINE[answer.status]]
+        for name, value in (*protocol.server_state.default_headers, *answer.headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        parts.append(answer.body)
+        self.response_complete = True
+        cast("_Gathering", transport).write_now(b"".join(parts))
+        if not self.keep_alive:
+            transport.close()
+        protocol.on_direct_complete()
+
+
 class EnvelopedHttp(HttpToolsProtocol):
-    """uvicorn's protocol, with the error envelope for what its parser refuses, and a bound on the head of a request."""
+    """uvicorn's protocol, with the hot route served at once, and with what a server that strangers reach needs besides.
+
+    That is the error envelope for what the parser refuses, and a bound on the head of a request.
+    """
 
     _head_bytes = 0
+    # The request that may be served without ASGI, while its message is not complete.
+    _direct: _Direct | None = None
+    # Since when the connection waits for its next message. One timer looks at that again and again, where uvicorn makes
+    # one for each message and cancels it.
+    _idle_since: float | None = None
+    _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A client has connected."""
         super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        super().connection_lost(exc)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a message has come, or several messages."""
+        super().data_received(data)
+        if self._direct is not None:
+            # The rest of the message may take its time, and what its head deserves is due before that.
+            self._leave_to_asgi(self._direct)
+
     def on_message_begin(self) -> None:
         """A request begins."""
+        # uvicorn's scope is made when it is known to be needed.
+        self._idle_since = None
         self._head_bytes = 0
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target has come."""
@@ -70,8 +166,87 @@ class EnvelopedHttp(HttpToolsProtocol):
         self._count(len(name) + len(value))
         super().on_header(name, value)
 
+    def on_headers_complete(self) -> None:
+        """The head of a request is complete."""
+        if self.cycle is not None and self.transport.is_closing():
+            # What came behind a message that was the last one of its connection.
+            return
+        found = _CLONE.fullmatch(self.url)
+        begin: BeginClone | None = None if found is None else getattr(self.app, "begin_clone", None)
+        headers = {} if begin is None else dict(self.headers)
+        if found is not None and begin is not None and self._is_plain(headers):
+            self._direct = _Direct(self, begin, found[1], headers)
+            self.cycle = cast("Any", self._direct)
+        else:
+            self._start_scope()
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body has come."""
+        if self._direct is None:
+            super().on_body(body)
+        else:
+            self._direct.body += body
+
+    def on_message_complete(self) -> None:
+        """A message is complete."""
+        if self._direct is None:
+            super().on_message_complete()
+        else:
+            direct, self._direct = self._direct, None
+            direct.begin()
+
+    def on_direct_complete(self) -> None:
+        """A request that was served without ASGI has its answer."""
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_after_idle)
+
+    def _look_after_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            # A message is in hand; its answer begins the wait anew.
+            return
+        left_seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_seconds > 0:
+            self._idle_timer = self.loop.call_later(left_seconds, self._look_after_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _is_plain(self, headers: dict[bytes, bytes]) -> bool:
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and b"content-length" in headers
+            and parser.get_http_version() == "1.1"
+            and not parser.should_upgrade()
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _leave_to_asgi(self, direct: _Direct) -> None:
+        self._direct = None
+        self.cycle = None  # type: ignore[assignment]  # as before a connection's first request
+        self._start_scope()
+        super().on_headers_complete()
+        if direct.body:
+            super().on_body(direct.body)
+
+    def _start_scope(self) -> None:
+        url, headers, expect_100_continue = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect_100_continue
+        self.headers.extend(headers)
+
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused, and hang up: what follows cannot be told apart from it."""
+        self._direct = None
         request_id = format_id("req", new_request_id())
         answer = malformed("The request is not valid HTTP, or its headers are too large.", status=400).answer(
             request_id

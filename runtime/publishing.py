@@ -6,8 +6,7 @@ Producing the same records again after a failure is always safe: readers know th
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -20,8 +19,7 @@ from runtime.settings import Settings
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One encoded record and where it goes. `topic` is the full name; no `partition` means by key."""
 
     topic: str

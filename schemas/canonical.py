@@ -47,14 +47,19 @@ class CloneRequest:
 
 def canonical_bytes(request: CloneRequest) -> bytes:
     """The canonical form, UTF-8."""
+    return canonical_bytes_of(request, str(request.org_id), str(request.container_id), str(request.project_id))
+
+
+def canonical_bytes_of(request: CloneRequest, org_id: str, container_id: str, project_id: str) -> bytes:
+    """The canonical form of a request whose ids are at hand as text: to make it again takes as long as the rest."""
     # Written out in the order of the sorted keys: the general encoder takes three times as long, for every request.
     mode = "" if request.mode == DEFAULT_MODE else f'"mode":"{request.mode}",'
     overrides = "" if request.overrides is NO_OVERRIDES else _overrides(request.overrides)
     layer = "" if request.project_layer_id is None else f'"projectLayerId":"{request.project_layer_id}",'
     variations = "" if request.variations == DEFAULT_VARIATIONS else f',"variations":{request.variations}'
     return (
-        f'{{"containerId":"{request.container_id}",{mode}"orgId":"{request.org_id}",{overrides}'
-        f'"projectId":"{request.project_id}",{layer}"sourcePlatformPostId":{_quoted(request.source)}{variations}}}'
+        f'{{"containerId":"{container_id}",{mode}"orgId":"{org_id}",{overrides}'
+        f'"projectId":"{project_id}",{layer}"sourcePlatformPostId":{_quoted(request.source)}{variations}}}'
     ).encode()
 
 

@@ -12,14 +12,20 @@ _LENGTH_DIGITS: Final = 12
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+def check_json_head(content_type: str, content_length: str) -> None:
+    """Refuse what its headers refuse, before any of the body is read. Raises ApiError: 415, 413."""
+    if content_type != "application/json":
+        media_type = content_type.partition(";")[0].strip().lower()
+        if media_type != "application/json" and not media_type.endswith("+json"):
+            raise malformed("Send the body as application/json.", status=415)
+    if content_length.isdecimal() and (len(content_length) > _LENGTH_DIGITS or int(content_length) > MAX_BODY_BYTES):
+        raise _too_large()
+
+
 async def read_json_body(content_type: str, content_length: str, receive: Receive) -> bytes:
     """The whole body, at most 128 KB. Raises ApiError: 415, 413, or 400 when the client has gone."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise malformed("Send the body as application/json.", status=415)
-    if content_length.isdecimal() and (len(content_length) > _LENGTH_DIGITS or int(content_length) > MAX_BODY_BYTES):
-        # Refused before `receive`, so that a client with `Expect: 100-continue` sends nothing.
-        raise _too_large()
+    # Before `receive`, so that a client with `Expect: 100-continue` sends nothing.
+    check_json_head(content_type, content_length)
     chunks: list[bytes] = []
     size = 0
     while True:

@@ -2,12 +2,15 @@
 
 import json
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from producer.errors import Answer, ApiError, invalid, malformed
 from producer.ingest.requests import clone_record, outgoing
-from producer.ingest.sender import Sender
-from schemas.canonical import job_id
+from producer.ingest.sender import Sender, reply_of
+from producer.ingest.verdicts import Outcome
+from runtime.publishing import Outgoing
+from schemas.canonical import canonical_bytes_of, job_id_of_canonical
 from schemas.errors import HTTP_STATUS, ErrorCode
 from schemas.events import CloneReply
 from schemas.ids import OrgId, format_id
@@ -17,6 +20,14 @@ from storage.keys import ApiKey
 
 KIND: Final = "content_clone_from_post"
 _JSON: Final = (b"content-type", b"application/json")
+
+
+class _Asked(NamedTuple):
+    """What is published, and the ids that the answer names."""
+
+    record: Outgoing
+    job: str
+    container: str
 
 
 class CloneRoute:
@@ -38,6 +49,44 @@ class CloneRoute:
         traceparent: str,
     ) -> Answer:
         """Answer as the dedup consumer decided, or 202 when its verdict is late. Raises ApiError."""
+        asked = self._asked(key, container, body, request_id, idempotency_key, traceparent)
+        return _answer(asked, await self._sender.ask(request_id, asked.record))
+
+    def begin(
+        self,
+        key: ApiKey,
+        container: str,
+        body: bytes,
+        *,
+        request_id: str,
+        idempotency_key: str | None,
+        traceparent: str,
+        answered: Callable[[Answer | Exception], None],
+    ) -> None:
+        """Publish, and have `answered` called once, later, with what `post` would return or raise.
+
+        Raises ApiError when nothing was published; then it is not called.
+        """
+        asked = self._asked(key, container, body, request_id, idempotency_key, traceparent)
+
+        def settled(outcome: Outcome) -> None:
+            try:
+                found: Answer | Exception = _answer(asked, reply_of(outcome))
+            except Exception as error:  # noqa: BLE001 -- told to whoever answers, as `post` would raise it
+                found = error
+            answered(found)
+
+        self._sender.begin(request_id, asked.record, settled)
+
+    def _asked(
+        self,
+        key: ApiKey,
+        container: str,
+        body: bytes,
+        request_id: str,
+        idempotency_key: str | None,
+        traceparent: str,
+    ) -> _Asked:
         try:
             request = request_from_body(OrgId(key.org_id), container, parse_strict(body))
         except MalformedJson as error:
@@ -52,8 +101,8 @@ class CloneRoute:
             requested_at_ms=now_ms,
             idempotency_key=idempotency_key,
         )
-        reply = await self._sender.ask(
-            request_id,
+        canonical = canonical_bytes_of(request, record["orgId"], record["containerId"], record["projectId"])
+        return _Asked(
             outgoing(
                 "CloneRequested",
                 record,
@@ -63,14 +112,8 @@ class CloneRoute:
                 topic_prefix=self._topic_prefix,
                 reply_partition=self._reply_partition,
             ),
-        )
-        if reply is not None and reply["outcome"] == "refused":
-            raise refusal(reply)
-        job = format_id("job", job_id(request))
-        return _accepted(
-            job,
+            format_id("job", job_id_of_canonical(canonical)),
             format_id("cnt", request.container_id),
-            replayed=reply is not None and reply["outcome"] == "replayed",
         )
 
 
@@ -95,6 +138,12 @@ def refusal(reply: CloneReply) -> ApiError:
         details=None if details is None else json.loads(details),
         retry_after_seconds=5 if code is ErrorCode.RATE_LIMITED else None,
     )
+
+
+def _answer(asked: _Asked, reply: CloneReply | None) -> Answer:
+    if reply is not None and reply["outcome"] == "refused":
+        raise refusal(reply)
+    return _accepted(asked.job, asked.container, replayed=reply is not None and reply["outcome"] == "replayed")
 
 
 def _accepted(job: str, container: str, *, replayed: bool) -> Answer:

@@ -1,9 +1,10 @@
 """Publishes a request and waits for its outcome."""
 
+from functools import partial
 from typing import Protocol
 
 from producer.errors import unavailable
-from producer.ingest.verdicts import NotAcknowledged, Outcome, Verdicts
+from producer.ingest.verdicts import NotAcknowledged, Outcome, Settled, Verdicts
 from runtime.async_producer import Delivered
 from runtime.errors import BrokerUnavailable
 from runtime.failpoint import failpoint
@@ -33,14 +34,31 @@ class Sender:
         """
         future = self._verdicts.expect(request_id)
         try:
-            self._producer.send(record, lambda reason: self._verdicts.delivered(request_id, reason))
-            failpoint("ingest.queued")
-            outcome: Outcome = await future
-            failpoint("ingest.answered")
-        except BrokerUnavailable as error:
-            raise unavailable("The request was not taken — repeat it; repeating is safe.") from error
+            self._send(request_id, record)
+            return reply_of(await future)
         finally:
             self._verdicts.forget(request_id)
-        if isinstance(outcome, NotAcknowledged):
-            raise unavailable("Whether the request was taken is unknown — repeat it; repeating is safe.")
-        return None if outcome == "late" else outcome
+
+    def begin(self, request_id: str, record: Outgoing, settled: Settled) -> None:
+        """Publish, and have the outcome told. Raises ApiError UNAVAILABLE when nothing was sent; then none is told."""
+        self._verdicts.call(request_id, settled)
+        try:
+            self._send(request_id, record)
+        except BaseException:
+            self._verdicts.forget(request_id)
+            raise
+
+    def _send(self, request_id: str, record: Outgoing) -> None:
+        try:
+            self._producer.send(record, partial(self._verdicts.delivered, request_id))
+        except BrokerUnavailable as error:
+            raise unavailable("The request was not taken — repeat it; repeating is safe.") from error
+        failpoint("ingest.queued")
+
+
+def reply_of(outcome: Outcome) -> CloneReply | None:
+    """The verdict, or None when it is late. Raises ApiError UNAVAILABLE when the broker did not acknowledge."""
+    failpoint("ingest.answered")
+    if isinstance(outcome, NotAcknowledged):
+        raise unavailable("Whether the request was taken is unknown — repeat it; repeating is safe.")
+    return None if outcome == "late" else outcome
