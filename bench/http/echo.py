@@ -1,13 +1,19 @@
 """The yardstick: an ASGI application that sends the body back, on the server that the API has, and nothing else.
 
+The server is the API's own: its configuration, its protocol class, its event loop.
+
 `python -m bench.http.echo PORT` serves it on this machine until SIGTERM.
 """
 
+import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import uvicorn
+
+from clonepost.run.api import new_loop, server_config
 
 Message = MutableMapping[str, Any]
 
@@ -28,15 +34,6 @@ async def echo(
 
 
 if __name__ == "__main__":
-    uvicorn.run(
-        echo,
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-    )
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+        runner.run(uvicorn.Server(server_config(echo)).serve([listening]))
