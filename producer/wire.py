@@ -158,12 +158,16 @@ class EnvelopedHttp(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target has come."""
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLarge
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has come."""
-        self._count(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLarge
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -260,8 +264,3 @@ class EnvelopedHttp(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + answer.body)
         self.transport.close()
-
-    def _count(self, more_bytes: int) -> None:
-        self._head_bytes += more_bytes
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise HeadTooLarge
