@@ -168,7 +168,11 @@ class EnvelopedHttp(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise HeadTooLarge
-        super().on_header(name, value)
+        # As uvicorn has it: a call of that for each header would cost more than these lines do.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head of a request is complete."""

@@ -81,7 +81,7 @@ class AsyncProducer:
                     record.key,
                     -1 if record.partition is None else record.partition,
                     on_delivery=partial(self._report, delivered),
-                    headers=list(record.headers),
+                    headers=record.headers if type(record.headers) is list else list(record.headers),
                 )
             except BufferError:
                 self._reports.append((delivered, "_QUEUE_FULL"))

@@ -23,7 +23,9 @@ def _root() -> None:
 def http(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each phase is measured.")] = 3,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long each phase lasts.")] = 4.0,
-    connections: Annotated[int, typer.Option("--connections", min=1, help="Connections that send at once.")] = 64,
+    connections: Annotated[
+        int, typer.Option("--connections", min=1, help="Connections that send at once, to each server.")
+    ] = 256,
     low_rate: Annotated[float, typer.Option("--low-rate", min=1, help="POSTs a second at low load.")] = 100.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -5,19 +5,26 @@ import json
 import re
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 
+from clonepost.localstack.ports import free_port
 from clonepost.run.api import server_config
 from producer.app import Respond
-from producer.errors import json_answer
+from producer.errors import Answer, ApiError, json_answer
+from producer.ingest.clone import CloneRoute
+from producer.ingest.sender import Sender
+from producer.ingest.verdicts import Verdicts
+from runtime.async_producer import AsyncProducer
 from runtime.settings import Settings
 from schemas.ids import format_id
+from storage.keys import ApiKey
 from tests.e2e.pipeline import Pipeline, Tenant
 from tests.http.judge import SILENCE, Judge
 
@@ -277,3 +284,54 @@ async def test_a_connection_that_waits_too_long_for_its_next_request_is_closed()
     finally:
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def cut_off(**changes: Any) -> AsyncIterator[Callable[[], Awaitable[Answer | Exception]]]:
+    """Asks a route whose producer reaches nobody, without ASGI."""
+    loop = asyncio.get_running_loop()
+    settings = Settings(kafka={"bootstrap.servers": f"127.0.0.1:{free_port()}", "log_level": "0"})
+    producer = AsyncProducer(settings, loop, **{"linger.ms": 0, **changes})
+    route = CloneRoute(Sender(producer, Verdicts(loop, wait_ms=1_000)), reply_partition=0, topic_prefix="")
+    key = ApiKey("k", uuid.UUID(int=2), b"", frozenset("*"), "partner")
+
+    def ask() -> Awaitable[Answer | Exception]:
+        found: asyncio.Future[Answer | Exception] = loop.create_future()
+        route.begin(
+            key,
+            str(uuid.uuid4()),
+            json.dumps({"projectId": str(uuid.UUID(int=1)), "sourcePlatformPostId": "x"}).encode(),
+            request_id=str(uuid.uuid4()),
+            idempotency_key=None,
+            traceparent="",
+            answered=found.set_result,
+        )
+        return found
+
+    yield ask
+    await asyncio.to_thread(producer.close)
+
+
+@pytest.mark.anyio
+async def test_a_broker_that_does_not_acknowledge_is_told_as_503() -> None:
+    async with cut_off(**{"delivery.timeout.ms": 300}) as ask:
+        error = await ask()
+        assert isinstance(error, ApiError)
+        assert (error.status, error.retry_after_seconds) == (503, 1)
+        assert "unknown" in error.message
+
+
+@pytest.mark.anyio
+async def test_a_full_queue_is_told_at_once_and_nobody_waits_for_it() -> None:
+    async with cut_off(**{"queue.buffering.max.messages": 5, "delivery.timeout.ms": 300}) as ask:
+        waiting: list[Awaitable[Answer | Exception]] = []
+
+        def fill() -> None:
+            while len(waiting) <= 5:
+                waiting.append(ask())
+
+        with pytest.raises(ApiError, match="not taken") as error:
+            fill()
+        assert error.value.status == 503
+        assert waiting
+        assert all(isinstance(found, ApiError) for found in await asyncio.gather(*waiting))

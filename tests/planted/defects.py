@@ -212,8 +212,8 @@ DEFECTS: Final = (
     _one(
         "202 without the broker's word",
         "producer/ingest/verdicts.py",
-        "future.set_result(NotAcknowledged(reason))",
-        "future.set_result(LATE)",
+        "self._settle(request_id, NotAcknowledged(reason))",
+        "self._settle(request_id, LATE)",
         "tests/http/test_outages.py::test_a_broker_that_does_not_acknowledge_is_503_and_says_so",
         quick=True,
     ),
