@@ -105,11 +105,14 @@ class AsyncProducer:
         self._producer.poll(0)
         if self._broken:
             self._replace()
-        while self._reports:
-            delivered, reason = self._reports.popleft()
-            delivered(reason)
-        self._busy = len(self._producer) > 0
-        self._timer = self._loop.call_later(_BUSY_SECONDS if self._busy else _IDLE_SECONDS, self._serve)
+        try:
+            while self._reports:
+                delivered, reason = self._reports.popleft()
+                delivered(reason)
+        finally:
+            # Where a call-back has failed, too: those behind it must not wait for ever.
+            self._busy = len(self._producer) > 0 or bool(self._reports)
+            self._timer = self._loop.call_later(_BUSY_SECONDS if self._busy else _IDLE_SECONDS, self._serve)
 
     def _replace(self) -> None:
         # An idempotent producer that lost its sequence cannot go on; records that were queued report their failure.

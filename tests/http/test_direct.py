@@ -22,6 +22,7 @@ from producer.ingest.clone import CloneRoute
 from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
 from runtime.async_producer import AsyncProducer
+from runtime.publishing import Outgoing
 from runtime.settings import Settings
 from schemas.ids import format_id
 from storage.keys import ApiKey
@@ -335,3 +336,23 @@ async def test_a_full_queue_is_told_at_once_and_nobody_waits_for_it() -> None:
         assert error.value.status == 503
         assert waiting
         assert all(isinstance(found, ApiError) for found in await asyncio.gather(*waiting))
+
+
+@pytest.mark.anyio
+async def test_a_call_back_that_fails_leaves_those_behind_it_their_turn() -> None:
+    loop = asyncio.get_running_loop()
+    settings = Settings(kafka={"bootstrap.servers": f"127.0.0.1:{free_port()}", "log_level": "0"})
+    changes: dict[str, Any] = {"linger.ms": 0, "delivery.timeout.ms": 300}
+    producer = AsyncProducer(settings, loop, **changes)
+    failed: asyncio.Future[object] = loop.create_future()
+    loop.set_exception_handler(lambda _loop, context: failed.set_result(context["exception"]))
+    told: asyncio.Future[str | None] = loop.create_future()
+
+    def fails(_reason: str | None) -> None:
+        raise ValueError("a defect")
+
+    producer.send(Outgoing("t", b"k", b"v"), fails)
+    producer.send(Outgoing("t", b"k", b"v"), told.set_result)
+    assert await told == "_MSG_TIMED_OUT"
+    assert isinstance(await failed, ValueError)
+    await asyncio.to_thread(producer.close)
