@@ -30,6 +30,7 @@ ROLES: Final = (
     Role("dedup", "clonepost.run.dedup", "judges requests, once each"),
     Role("generate", "clonepost.run.generate", "makes variations"),
     Role("project", "clonepost.run.project", "keeps the read table, settles credits"),
+    Role("render", "clonepost.run.render", "makes pictures and films of finished variations"),
     Role("relay", "clonepost.run.relay", "publishes completions exactly once"),
 )
 BY_NAME: Final = {role.name: role for role in ROLES}

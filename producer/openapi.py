@@ -49,6 +49,19 @@ _IDEMPOTENCY_KEY: Final = header_parameter(
     {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_CHARACTERS, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "Kept for 24 hours and accepted requests; used again for another request it is a conflict.",
 )
+_ASSET_TYPES: Final = ("image/webp", "video/mp4", "text/vtt")
+_ASSET_NAME: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "The name of an asset of the variation.",
+    "schema": {"type": "string", "pattern": "^[a-z0-9.-]+$", "examples": ["video.mp4"]},
+}
+_ASSET_CONDITIONS: Final = (
+    header_parameter("Range", {"type": "string"}, "`bytes=0-1023`, `bytes=1024-` or `bytes=-1024`."),
+    header_parameter("If-Range", {"type": "string"}, "The ETag that the range belongs to."),
+    header_parameter("If-None-Match", {"type": "string"}, "The ETag that is known."),
+)
 
 
 def document() -> dict[str, Any]:
@@ -163,6 +176,20 @@ def _content_paths() -> dict[str, Any]:
                 {200: (http.Content, "The container; null or empty where it is not ready yet.")},
                 errors=(404,),
                 parameters=(_CONTAINER,),
+            )
+        },
+        "/v1/content/{containerId}/variations/{variationId}/assets/{name}": {
+            "get": keyed(
+                "Download a rendered file",
+                "getAsset",
+                "content:read",
+                {
+                    200: (_ASSET_TYPES, "The whole file."),
+                    206: (_ASSET_TYPES, "The range that was asked for; of several ranges, the whole file."),
+                    304: (None, "Unchanged since If-None-Match."),
+                },
+                errors=(404, 416),
+                parameters=(_CONTAINER, id_parameter("variationId", "var"), _ASSET_NAME, *_ASSET_CONDITIONS),
             )
         },
         "/v1/content/{containerId}/progress": {

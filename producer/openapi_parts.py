@@ -10,8 +10,9 @@ from schemas import http
 from schemas.errors import ErrorCode
 from schemas.ids import Prefix
 
-Answers = Mapping[int, tuple[type[BaseModel] | str | None, str]]
-"""By status: the model, or a media type, or None without a body; and what the answer means."""
+Body = type[BaseModel] | str | tuple[str, ...] | None
+Answers = Mapping[int, tuple[Body, str]]
+"""By status: the model, a media type, the media types of files, or None without a body; and what the answer means."""
 
 _ULID: Final = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
 _REQUEST_ID: Final = f"req_{_ULID}"
@@ -30,6 +31,7 @@ _ERRORS: Final[Mapping[int, tuple[str, tuple[ErrorCode, ...]]]] = {
     ),
     413: ("The body is larger than 128 KB.", (ErrorCode.VALIDATION_FAILED,)),
     415: ("The body is not sent as JSON.", (ErrorCode.VALIDATION_FAILED,)),
+    416: ("The range begins behind the end of the file.", (ErrorCode.VALIDATION_FAILED,)),
     422: ("A field is not valid; `details.fields` names each.", (ErrorCode.VALIDATION_FAILED,)),
     429: ("Too many requests in a minute, or too many running jobs.", (ErrorCode.RATE_LIMITED,)),
     500: ("A defect on our side.", (ErrorCode.INTERNAL,)),
@@ -137,7 +139,12 @@ def response_headers() -> dict[str, Any]:
         "Retry-After": {"schema": number, "description": "Seconds after which to ask again."},
         "Location": {"schema": text, "description": "Where the job is."},
         "Idempotent-Replayed": {"schema": {"const": "true"}, "description": "There where the request was made before."},
-        "ETag": {"schema": text, "description": "The version of the job."},
+        "ETag": {"schema": text, "description": "The version of the job or of the file."},
+        "Accept-Ranges": {"schema": {"const": "bytes"}},
+        "Cache-Control": {"schema": text},
+        "Content-Disposition": {"schema": text, "description": "The file's name."},
+        "Content-Range": {"schema": text, "description": "Which bytes of how many."},
+        "X-Content-Type-Options": {"schema": {"const": "nosniff"}},
         "WWW-Authenticate": {"schema": text},
     }
 
@@ -148,21 +155,28 @@ _LIMIT_HEADERS: Final = (
     "X-RateLimit-Reset",
     "X-RateLimit-Endpoint-Class",
 )
+_FILE_HEADERS: Final = ("Accept-Ranges", "Cache-Control", "Content-Disposition", "X-Content-Type-Options")
 _STATUS_HEADERS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
-def _answer(status: int, body: type[BaseModel] | str | None, text: str, limited: bool) -> dict[str, Any]:
+def _answer(status: int, body: Body, text: str, limited: bool) -> dict[str, Any]:
     names = ["X-Request-Id", *(_LIMIT_HEADERS if limited else ()), *_STATUS_HEADERS.get(status, ())]
     if body is http.Accepted:
         names += ["Location", "Idempotent-Replayed"]
-    if body is http.Job or status == 304:
+    if body is http.Job or status == 304 or isinstance(body, tuple):
         names.append("ETag")
+    if status == 304 or isinstance(body, tuple):
+        names += _FILE_HEADERS
+    if status in (206, 416):
+        names.append("Content-Range")
     answer: dict[str, Any] = {
         "description": text,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
     }
     if isinstance(body, str):
         answer["content"] = {body: {"schema": {"type": "object" if body == "application/json" else "string"}}}
+    elif isinstance(body, tuple):
+        answer["content"] = {media_type: {"schema": {"type": "string"}} for media_type in body}
     elif body is not None:
         answer["content"] = json_of(body)
     return answer

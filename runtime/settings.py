@@ -6,6 +6,7 @@ Likewise every `SCHEMA_REGISTRY_*` variable goes to the registry's client: `SCHE
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -84,6 +85,16 @@ class Settings(BaseSettings):
     openai_output_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     openai_fallback: Literal["embedded", "fail"] = "embedded"
     """What becomes of a variation that the provider does not make, or not well enough."""
+    render: bool = True
+    """Off: variations have texts and no assets."""
+    assets_folder: Path | None = None
+    """Where rendered files live, one folder for all processes; without it nothing is rendered."""
+    render_processes: int = Field(default=1, ge=1, le=64)
+    """Variations that one render process works on at the same time, each in a process of its own, on one core."""
+    render_seconds: float = Field(default=180.0, gt=0)
+    """A render that takes longer is stopped."""
+    render_memory_mb: int = Field(default=2_048, ge=512)
+    """Address space that one render may take; more ends it."""
     lease_seconds: float = Field(default=30.0, gt=0)
     sweep_seconds: float = Field(default=2.0, gt=0)
     poison_limit_count: int = Field(default=1_000, ge=1)
@@ -118,6 +129,11 @@ class Settings(BaseSettings):
         if not all("!" <= sign <= "~" for sign in key.get_secret_value()):
             raise ValueError("must be visible ASCII without spaces or line ends")
         return key
+
+    @property
+    def renders(self) -> bool:
+        """Whether variations that succeed are rendered."""
+        return self.render and self.assets_folder is not None
 
     @property
     def bootstrap_servers(self) -> str:

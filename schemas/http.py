@@ -128,6 +128,31 @@ class Shot(_Model):
     description: str
 
 
+class Asset(_Model):
+    """A rendered file, to be had with the organisation's key, whole or in ranges."""
+
+    name: str
+    kind: Literal["storyboard", "video", "captions", "card"]
+    url: str
+    contentType: str
+    bytes: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    durationMs: int | None = Field(default=None, description="Of the clip.")
+    voiceOverMs: int | None = Field(default=None, description="Until the voice has ended; 0 without a voice.")
+    language: str | None = Field(default=None, description="Of the captions.")
+    cues: int | None = Field(default=None, description="How many captions.")
+    notes: list[str] | None = Field(default=None, description="What could not be drawn or said, and why.")
+
+
+class Rendering(_Model):
+    """What becomes of a variation's assets. They come later than its text."""
+
+    status: Literal["pending", "running", "ready", "failed"]
+    error: Problem | None
+
+
 class Variation(_Model):
     """One variation; null where it is not there yet."""
 
@@ -140,7 +165,7 @@ class Variation(_Model):
     voiceOverScript: str | None
     shots: list[Shot] | None
     durationMs: int | None
-    assets: list[dict[str, Any]]
+    assets: list[Asset] = Field(description="Empty until they are ready.")
     error: Problem | None = None
 
 
@@ -153,6 +178,7 @@ class ContentVariation(Variation):
         description="How it was made: generator with its version, attempts, and as far as the generator tells model, "
         "tokens, tries at the gate, scores, angle, beats with times, substitutions, overridden fields."
     )
+    rendering: Rendering | None = Field(description="Null where no assets are made.")
 
 
 class Counts(_Model):

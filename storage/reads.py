@@ -30,7 +30,9 @@ _JOB: Final = """
     j.version, (extract(epoch FROM c.accepted_at) * 1000)::bigint AS accepted_at_ms,
     (extract(epoch FROM j.updated_at) * 1000)::bigint AS updated_at_ms,
     (extract(epoch FROM j.finished_at) * 1000)::bigint AS finished_at_ms,
-    j.succeeded, j.failed, j.canceled, j.credits_charged, j.error_code, j.error_message
+    j.succeeded, j.failed, j.canceled, j.credits_charged, j.error_code, j.error_message,
+    CASE WHEN j.status = 'running' THEN 0 ELSE (
+      SELECT count(*) FROM renders r WHERE r.job_id = j.job_id AND r.finished_at IS NOT NULL) END AS rendered
   FROM claims c JOIN jobs j USING (job_id)
 """
 
@@ -116,9 +118,11 @@ class Reads:
             return {}
         rows = await self._all(
             """SELECT v.job_id, v.variation_index, v.state, v.attempt, v.hook_shape, v.visual_format, v.duration_ms,
-                 v.creative, v.provenance, v.error_code, v.error_message
+                 v.creative, v.provenance, v.error_code, v.error_message, r.state AS render_state, r.assets,
+                 r.error_code AS render_error_code, r.error_message AS render_error_message
                FROM unnest(%(orgs)s::uuid[], %(jobs)s::uuid[]) AS wanted (org_id, job_id)
                JOIN variations v ON v.job_id = wanted.job_id AND v.org_id = wanted.org_id
+               LEFT JOIN renders r ON r.job_id = v.job_id AND r.variation_index = v.variation_index
                ORDER BY v.job_id, v.variation_index""",
             {"orgs": list(org_ids), "jobs": list(job_ids)},
         )
@@ -126,6 +130,23 @@ class Reads:
         for row in rows:
             found.setdefault(row["job_id"], []).append(row)
         return found
+
+    async def rendered(self, org_id: uuid.UUID, job_id: uuid.UUID, index: int) -> Row | None:
+        """The assets of a variation, and the attempt that made them; None while they are not ready."""
+        return await self._one(
+            """SELECT attempt, assets FROM renders
+               WHERE job_id = %(job)s AND variation_index = %(index)s AND org_id = %(org)s AND state = 'ready'""",
+            {"org": org_id, "job": job_id, "index": index},
+        )
+
+    async def rendering(self, org_id: uuid.UUID, job_id: uuid.UUID) -> Row | None:
+        """How far a job's renders are: `expected`, `ended` and when the last one did; None where there are none."""
+        return await self._one(
+            """SELECT count(*) AS expected, count(finished_at) AS ended,
+                 (extract(epoch FROM max(finished_at)) * 1000)::bigint AS ended_at_ms
+               FROM renders WHERE job_id = %(job)s AND org_id = %(org)s HAVING count(*) > 0""",
+            {"org": org_id, "job": job_id},
+        )
 
     async def jobs(
         self,

@@ -312,6 +312,41 @@ variations = Table(
     Index("variations_leased_idx", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
 )
 
+# --- Rendering: inserted by generate, then written by render alone --------------------------------------------------
+
+renders = Table(
+    "renders",
+    metadata,
+    # Task, lease and result of rendering one variation that has succeeded. Never holds a job up: it ends with its text.
+    #   none    -> pending            generate, in the transaction of the success
+    #   pending -> leased             claim: attempt + 1
+    #   leased  -> ready | failed     its own renderer: WHERE state = 'leased' AND attempt = mine
+    #   leased  -> pending            graceful stop; a renderer that was lost: losses + 1
+    #   leased  -> failed             the third loss
+    # ready and failed never change. No foreign key: its triggers would cost every update of `variations`.
+    Column("job_id", Uuid, nullable=False),
+    Column("variation_index", SmallInteger, nullable=False),
+    Column("org_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("losses", SmallInteger, nullable=False, server_default="0"),
+    Column("not_before", _TIME, nullable=False, server_default=_NOW),
+    Column("lease_until", _TIME),
+    Column("finished_at", _TIME),
+    # What was made, in order: name, kind, contentType, bytes, sha256 and what its kind has. The attempt says where.
+    Column("assets", JSONB),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    PrimaryKeyConstraint("job_id", "variation_index"),
+    CheckConstraint("state IN ('pending', 'leased', 'ready', 'failed')", name="state"),
+    CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="lease"),
+    CheckConstraint("(state IN ('ready', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
+    CheckConstraint("(state = 'ready') = (assets IS NOT NULL)", name="assets"),
+    CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="error"),
+    Index("renders_pending_idx", "org_id", "not_before", postgresql_where=text("state = 'pending'")),
+    Index("renders_leased_idx", "lease_until", postgresql_where=text("state = 'leased'")),
+)
+
 # --- Projection: written by project (dedup inserts the running row with the claim) ----------------------------------
 
 outbox = Table(

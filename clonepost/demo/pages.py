@@ -55,6 +55,8 @@ def next_steps(
             "  # a clone event straight to Kafka",
             f"  {environment} .venv/bin/python docs/examples/publish_clone.py --organization {organization}"
             f" --project {request['projectId']} --source {request['sourcePlatformPostId']}",
+            "  # what was rendered: links with each variation",
+            f"  curl {url}/{container} -H 'X-Api-Key: '$KEY",
             "  # the completion events, as analysts read them",
             f"  {environment} .venv/bin/clonepost tail clone.jobs-completed --from-beginning",
             f"  # every route: {addresses['http']}/docs",

@@ -52,7 +52,10 @@ def tour(home: Home, addresses: Mapping[str, str], console: Console) -> None:
             style="green",
         )
         content = client.get(f"/v1/content/{container}").json()
-    console.print(side_by_side(source, content))
+        console.print(side_by_side(source, content))
+        content = _with_pictures(client, container)
+    for asset in content["variations"][0]["assets"]:
+        console.print(f"  {asset['kind']:12}{addresses['http']}{asset['url']}", soft_wrap=True, highlight=False)
     steps = next_steps(addresses, api_key, project["organizationId"], container, request)
     console.print(steps, soft_wrap=True, highlight=False, markup=False)
 
@@ -123,6 +126,17 @@ def _watch(client: httpx.Client, location: str, console: Console) -> dict[str, A
                     return job
             if time.monotonic() > until:
                 raise ClonepostError(f"the demo's job did not end within {_PATIENCE_SECONDS:.0f} s: `clonepost doctor`")
+
+
+def _with_pictures(client: httpx.Client, container: str) -> dict[str, Any]:
+    """The container once its first variation's assets have been made, if any are: they come later than the text."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        content: dict[str, Any] = client.get(f"/v1/content/{container}").json()
+        rendering = content["variations"][0]["rendering"]
+        if rendering is None or rendering["status"] in ("ready", "failed") or time.monotonic() > until:
+            return content
+        time.sleep(0.2)
 
 
 def draw(bars: Progress, tasks: dict[str, TaskID], job: Mapping[str, Any]) -> None:

@@ -72,6 +72,11 @@ class Home:
         return self.folder / "postgres"
 
     @property
+    def assets(self) -> Path:
+        """What was rendered."""
+        return self.folder / "assets"
+
+    @property
     def socket_folder(self) -> Path:
         """Where Postgres has its socket: in the home, or in a short folder when the home's path is too long for one."""
         inside = self.folder / "run"

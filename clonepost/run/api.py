@@ -22,6 +22,7 @@ from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
 from producer.pages import Readiness, open_routes
 from producer.ratelimit import RateLimiter
+from producer.read.assets import AssetRoutes
 from producer.read.lookup import EndOffsetReader, Lookup
 from producer.read.routes import ReadRoutes
 from producer.read.watch import JobWatch
@@ -35,6 +36,7 @@ from runtime.reply_consumer import ReplyConsumer
 from runtime.schema_registry import connect
 from runtime.settings import Settings
 from schemas.topics import REPLIES, REQUESTS
+from storage.asset_store import LocalFolder
 from storage.reads import Reads
 
 _log = structlog.get_logger(__name__)
@@ -187,12 +189,13 @@ def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatc
     lookup = Lookup(reads, end_offsets, kafka.topic_id)
     sender = Sender(kafka.producer, kafka.verdicts)
     gate = Gate(keys, RateLimiter(enforced=settings.rate_limits))
+    assets = None if settings.assets_folder is None else LocalFolder(settings.assets_folder)
     partition, prefix = kafka.replies.partition, settings.topic_prefix
     return Application(
         gate,
         CloneRoute(sender, reply_partition=partition, topic_prefix=prefix),
         CancelRoute(sender, lookup.container_of_job, reply_partition=partition, topic_prefix=prefix),
-        ReadRoutes(reads, lookup, watch).routes(gate),
+        [*ReadRoutes(reads, lookup, watch).routes(gate), *AssetRoutes(reads, lookup, assets).routes(gate)],
         open_routes(_readiness(kafka.admin, reads, keys)),
     )
 

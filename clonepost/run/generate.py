@@ -59,6 +59,7 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
         lease_seconds=settings.lease_seconds,
         topic_prefix=settings.topic_prefix,
         on_death=on_death,
+        renders=settings.renders and settings.generator != "instant",
     )
     sweeper = Sweeper(
         Database(url, application_name="clonepost-sweeper"),

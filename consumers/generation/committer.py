@@ -19,6 +19,7 @@ from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
 from storage import variations
 from storage.connection import Connection, Database
+from storage.renders import expect
 from storage.variations import Ended, Failure, Lease, Success
 
 _log = structlog.get_logger(__name__)
@@ -38,13 +39,16 @@ class Committer:
         *,
         topic_prefix: str,
         slots_freed: Callable[[], None],
+        renders: bool,
     ) -> None:
+        """`renders`: what succeeds is to be rendered, too."""
         self._database = database
         self._publisher = publisher
         self._held = held
         self._outcomes = outcomes
         self._topic_prefix = topic_prefix
         self._slots_freed = slots_freed
+        self._renders = renders
         self._give_up_at: float | None = None
 
     def stop(self, within_seconds: float) -> None:
@@ -85,7 +89,7 @@ class Committer:
             nonlocal taken, tries
             tries += 1
             with self._database.transaction() as connection:
-                written = _write(connection, outcomes)
+                written = _write(connection, outcomes, renders=self._renders)
                 failpoint("results.written")
             failpoint("results.committed")
             taken = written
@@ -119,7 +123,7 @@ class Committer:
         return None
 
 
-def _write(connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
+def _write(connection: Connection, outcomes: Sequence[Outcome], *, renders: bool) -> set[Lease]:
     """Write all outcomes. Returns the leases whose end was taken; others were ended before, by somebody else."""
     successes = [o.result for o in outcomes if isinstance(o.result, Success)]
     failures = [o.result for o in outcomes if isinstance(o.result, Failure)]
@@ -127,6 +131,8 @@ def _write(connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
     taken: set[Lease] = set()
     if successes:
         taken |= variations.succeed(connection, successes)
+        if renders:
+            expect(connection, taken)
     if failures:
         taken |= variations.fail(connection, failures)
     if retries:

@@ -49,7 +49,9 @@ class Pool:
         lease_seconds: float,
         topic_prefix: str,
         on_death: OnDeath,
+        renders: bool = False,
     ) -> None:
+        """`renders`: variations that succeed are to be rendered, by whoever does that."""
         self.worker_id: Final = uuid.uuid4()
         self.lease_seconds: Final = lease_seconds
         self._generator = generator
@@ -76,6 +78,7 @@ class Pool:
             outcomes,
             topic_prefix=topic_prefix,
             slots_freed=self._slots_freed,
+            renders=renders,
         )
         self._renewer = Renewer(new_database(), self._held, lease_seconds=lease_seconds, lost=self._lost)
         self._threads = {

@@ -69,7 +69,9 @@ def result(job: Row, variations: Sequence[Row]) -> Row:
     rows = {row["variation_index"]: row for row in variations}
     return {
         "containerId": format_id("cnt", job["container_id"]),
-        "variations": [variation(job["job_id"], index, rows.get(index)) for index in range(job["variations"])],
+        "variations": [
+            variation(job["job_id"], job["container_id"], index, rows.get(index)) for index in range(job["variations"])
+        ],
         "counts": {
             "requested": job["variations"],
             "completed": job["succeeded"],
@@ -79,7 +81,7 @@ def result(job: Row, variations: Sequence[Row]) -> Row:
     }
 
 
-def variation(job_id: uuid.UUID, index: int, row: Row | None) -> Row:
+def variation(job_id: uuid.UUID, container_id: uuid.UUID, index: int, row: Row | None) -> Row:
     """One variation; everything but its identity is null while it is not there yet."""
     creative = (row and row["creative"]) or {}
     shown: Row = {
@@ -92,7 +94,7 @@ def variation(job_id: uuid.UUID, index: int, row: Row | None) -> Row:
         "voiceOverScript": creative.get("voiceOverScript"),
         "shots": creative.get("shots"),
         "durationMs": row["duration_ms"] if row else None,
-        "assets": [],
+        "assets": _assets(job_id, container_id, index, row),
     }
     if row is not None and row["error_code"] is not None:
         shown["error"] = _error(row["error_code"], row["error_message"])
@@ -108,6 +110,7 @@ def content(job: Row, variations: Sequence[Row]) -> Row:
         item["hookShape"] = row["hook_shape"] if row else None
         item["visualFormat"] = row["visual_format"] if row else None
         item["provenance"] = row["provenance"] if row else None
+        item["rendering"] = _rendering(row)
     return {
         "containerId": shown["containerId"],
         "projectId": format_id("proj", job["project_id"]),
@@ -142,8 +145,13 @@ def content_summary(job: Row) -> Row:
     }
 
 
-def progress(job: Row, *, now_ms: int) -> Row:
-    """How far a container is. The estimate extends the pace so far; null before anything has ended."""
+def progress(job: Row, *, now_ms: int, rendering: Row | None = None) -> Row:
+    """How far a container is. The estimate extends the pace so far; null before anything has ended.
+
+    `rendering` says how far the assets of a job that has ended are: until all are there the stage is rendering.
+    """
+    if rendering is not None and job["status"] in TERMINAL:
+        return _rendering_progress(job, rendering, now_ms)
     done = job["progress"]
     elapsed_ms = max(0, now_ms - job["accepted_at_ms"])
     running = job["status"] == "running"
@@ -156,6 +164,36 @@ def progress(job: Row, *, now_ms: int) -> Row:
         "etaSeconds": eta_seconds if running else 0,
         "updatedAt": rfc3339(job["updated_at_ms"]),
     }
+
+
+def _rendering_progress(job: Row, rendering: Row, now_ms: int) -> Row:
+    expected, ended = rendering["expected"], rendering["ended"]
+    left = expected - ended
+    elapsed_seconds = max(0, now_ms - job["finished_at_ms"]) / 1000
+    eta_seconds = round(elapsed_seconds * left / ended) if ended else None
+    return {
+        "containerId": format_id("cnt", job["container_id"]),
+        "status": job["status"],
+        "stage": "rendering" if left else "finalizing",
+        "stageProgress": ended / expected,
+        "etaSeconds": eta_seconds if left else 0,
+        "updatedAt": rfc3339(max(job["updated_at_ms"], rendering["ended_at_ms"] or 0)),
+    }
+
+
+def _assets(job_id: uuid.UUID, container_id: uuid.UUID, index: int, row: Row | None) -> list[Row]:
+    found: list[Row] = (row and row.get("assets")) or []
+    variation_text = format_id("var", variation_id(JobId(job_id), index))
+    folder = f"/v1/content/{format_id('cnt', container_id)}/variations/{variation_text}/assets"
+    return [{**asset, "url": f"{folder}/{asset['name']}"} for asset in found]
+
+
+def _rendering(row: Row | None) -> Row | None:
+    """What becomes of the assets; null where none are to be made."""
+    if row is None or row.get("render_state") is None:
+        return None
+    status = {"leased": "running"}.get(row["render_state"], row["render_state"])
+    return {"status": status, "error": _error(row["render_error_code"], row["render_error_message"])}
 
 
 def _time(at_ms: int | None) -> str | None:

@@ -126,7 +126,9 @@ class ReadRoutes:
     async def progress(self, request: Request, caller: Caller) -> Answer:
         """How far a container is."""
         row = await self._container(request, caller)
-        return json_answer(200, envelopes.progress(row, now_ms=time.time_ns() // 1_000_000))
+        ended = row["status"] in envelopes.TERMINAL
+        rendering = await self._reads.rendering(caller.key.org_id, row["job_id"]) if ended else None
+        return json_answer(200, envelopes.progress(row, now_ms=time.time_ns() // 1_000_000, rendering=rendering))
 
     async def project_content(self, request: Request, caller: Caller) -> Answer:
         """The containers of a project, newest first."""
@@ -224,7 +226,11 @@ def _page(items: list[Any], rows: Sequence[dict[str, Any]], *, more: bool) -> An
 
 
 def _etag(row: dict[str, Any], *, accepted: bool) -> str:
-    return f'"{row["status"]}-{row["version"]}"' if accepted else f'"refused-{row["refused_at_ms"]}"'
+    if not accepted:
+        return f'"refused-{row["refused_at_ms"]}"'
+    # The job is final when it has ended; its variations' assets are shown as they become ready.
+    rendered = f"-{row['rendered']}" if row["rendered"] else ""
+    return f'"{row["status"]}-{row["version"]}{rendered}"'
 
 
 def _matches(if_none_match: str | None, etag: str) -> bool:

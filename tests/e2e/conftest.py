@@ -22,7 +22,9 @@ def pipeline(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory
     settings = test_settings(kafka, database_at(postgres, name), f"e{uuid.uuid4().hex[:8]}.")
     KafkaAdmin(settings).create_topics(ALL_TOPICS)
     folder: Path = tmp_path_factory.mktemp("pipeline")
-    pipeline = Pipeline(settings, folder)
+    # Downloads work; nothing is rendered, which would take the processor from every other test.
+    assets = {"CLONEPOST_ASSETS_FOLDER": str(folder / "assets"), "CLONEPOST_RENDER": "false"}
+    pipeline = Pipeline(settings, folder, assets)
     try:
         pipeline.start()
         yield pipeline

@@ -1,5 +1,6 @@
 """Who may do what: every route by every kind of key, each cell with the exact status that the contract gives it."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ import httpx
 import pytest
 
 from producer import openapi
-from schemas.ids import format_id
+from schemas.ids import JobId, format_id, parse_id, variation_id
 from storage import keys
+from storage.asset_store import LocalFolder, attempt_prefix
 from storage.keys import SCOPES
+from storage.variations import Lease
 from tests.awaiting import eventually
 from tests.e2e.pipeline import Pipeline, Tenant
 
@@ -38,6 +41,7 @@ CALLS: Final = (
     Call("POST", "/v1/jobs/{jobId}/cancel", "jobs:cancel", 200),
     Call("GET", "/v1/content/{containerId}", "content:read", 200),
     Call("GET", "/v1/content/{containerId}/progress", "content:read", 200),
+    Call("GET", "/v1/content/{containerId}/variations/{variationId}/assets/{name}", "content:read", 200),
     Call("GET", "/v1/projects/{projectId}/content", "content:read", 200),
     Call("GET", "/v1/projects/{projectId}/top-performers", "metrics:read", 200, query="metric=views"),
     Call("GET", "/v1/credits", None, 200, hidden=200),
@@ -89,7 +93,21 @@ def gatehouse(pipeline: Pipeline) -> Gatehouse:
         assert keys.revoke(connection, key_id)
     _await(pipeline, presented["revoked"], 401)
     ids = {"jobId": job, "containerId": format_id("cnt", container), "projectId": format_id("proj", owner.project_id)}
+    ids |= {"variationId": format_id("var", variation_id(JobId(parse_id("job", job)), 0)), "name": "captions.vtt"}
+    _rendered(pipeline, owner, parse_id("job", job))
     return Gatehouse(pipeline, owner, ids, presented)
+
+
+def _rendered(pipeline: Pipeline, owner: Tenant, job_id: uuid.UUID) -> None:
+    """One asset of the job, as the render role leaves it."""
+    asset = {"name": "captions.vtt", "kind": "captions", "contentType": "text/vtt", "bytes": 6, "sha256": "0" * 64}
+    LocalFolder(pipeline.folder / "assets").put(f"{attempt_prefix(Lease(job_id, 0, 1))}/captions.vtt", b"WEBVTT")
+    with pipeline.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO renders (job_id, variation_index, org_id, state, attempt, finished_at, assets)"
+            " VALUES (%s, 0, %s, 'ready', 1, clock_timestamp(), %s)",
+            (job_id, owner.org_id, json.dumps([asset])),
+        )
 
 
 def _await(pipeline: Pipeline, key: str | None, status: int) -> None:

@@ -22,6 +22,7 @@ from producer.ingest.clone import CloneRoute
 from producer.openapi import document
 from producer.pages import Readiness, open_routes
 from producer.ratelimit import RateLimiter
+from producer.read.assets import AssetRoutes
 from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
 from producer.read.watch import JobWatch
@@ -91,6 +92,7 @@ def test_every_route_of_the_contract_is_documented() -> None:
         ("post", "/v1/jobs/{jobId}/cancel"),
         ("get", "/v1/content/{containerId}"),
         ("get", "/v1/content/{containerId}/progress"),
+        ("get", "/v1/content/{containerId}/variations/{variationId}/assets/{name}"),
         ("get", "/v1/projects/{projectId}/content"),
         ("get", "/v1/projects/{projectId}/top-performers"),
         ("get", "/v1/credits"),
@@ -109,8 +111,9 @@ def test_every_error_is_documented_as_the_envelope() -> None:
                 codes = narrowed["properties"]["error"]["properties"]["code"]["enum"]
                 assert codes, (path, method, status)
                 for code in codes:
-                    # Some of VALIDATION_FAILED have a status of their own: malformed, too large, no JSON.
-                    of_their_own = {"400", "413", "415"} if code == "VALIDATION_FAILED" else set()
+                    # Some of VALIDATION_FAILED have a status of their own: malformed, too large, no JSON, no such
+                    # range.
+                    of_their_own = {"400", "413", "415", "416"} if code == "VALIDATION_FAILED" else set()
                     assert status in {str(HTTP_STATUS[ErrorCode(code)]), *of_their_own}, (path, method, status, code)
 
 
@@ -135,11 +138,12 @@ def test_the_document_has_the_application_s_routes_and_no_others() -> None:
     async def nowhere(_org: uuid.UUID, _job: uuid.UUID) -> uuid.UUID:
         raise AssertionError("no request is made")
 
+    lookup = Lookup(reads, sender, uuid.uuid4())
     application = Application(
         gate,
         CloneRoute(sender, reply_partition=0, topic_prefix=""),
         CancelRoute(sender, nowhere, reply_partition=0, topic_prefix=""),
-        ReadRoutes(reads, Lookup(reads, sender, uuid.uuid4()), JobWatch(reads)).routes(gate),
+        [*ReadRoutes(reads, lookup, JobWatch(reads)).routes(gate), *AssetRoutes(reads, lookup, None).routes(gate)],
         open_routes(Readiness({})),
     )
     served = {

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,12 +20,14 @@ from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
 from producer.pages import Readiness, open_routes
 from producer.ratelimit import RateLimiter
+from producer.read.assets import AssetRoutes
 from producer.read.coalesced import Coalesced
 from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
 from producer.read.watch import JobWatch
 from producer.routing import Gate
 from runtime.errors import BrokerUnavailable, DatabaseUnavailable
+from storage.asset_store import AssetStore, LocalFolder
 from storage.reads import Reads, Seen
 from tests.builders import TOPIC_ID, Rows
 
@@ -117,7 +120,7 @@ class NoBroker:
 
 
 @asynccontextmanager
-async def serving(reads: CountedReads) -> AsyncIterator[Api]:
+async def serving(reads: CountedReads, store: AssetStore | None = None) -> AsyncIterator[Api]:
     """One API process around these reads."""
     ends, keys, watch = Ends(), KeyRing(), JobWatch(reads)
     gate = Gate(keys, RateLimiter())
@@ -127,7 +130,7 @@ async def serving(reads: CountedReads) -> AsyncIterator[Api]:
         gate,
         CloneRoute(sender, reply_partition=0, topic_prefix=""),
         CancelRoute(sender, lookup.container_of_job, reply_partition=0, topic_prefix=""),
-        ReadRoutes(reads, lookup, watch).routes(gate),
+        [*ReadRoutes(reads, lookup, watch).routes(gate), *AssetRoutes(reads, lookup, store).routes(gate)],
         open_routes(Readiness({})),
     )
     await reads.open()
@@ -139,7 +142,7 @@ async def serving(reads: CountedReads) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    """An API process on the test's database."""
-    async with serving(CountedReads(database_url)) as api:
+async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """An API process on the test's database, with assets in the test's folder."""
+    async with serving(CountedReads(database_url), LocalFolder(tmp_path)) as api:
         yield api

@@ -36,6 +36,7 @@ async def test_a_container_has_its_empty_variations_as_soon_as_it_is_accepted(ap
             "hookShape": None,
             "visualFormat": None,
             "provenance": None,
+            "rendering": None,
         }
         for index in range(3)
     ]

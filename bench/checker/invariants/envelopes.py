@@ -74,6 +74,9 @@ def _answer(facts: Facts, found: Findings, where: str, read: JobRead) -> None:
         found.violate(where, "shows a job that was never accepted")
     elif read.job_status in _TERMINAL:
         wanted = envelope(claim, job, facts.variations.get(claim.job, []), facts.snapshot.tables.creatives)
+        # Assets come after the end, when they are ready: they are no part of the fold.
+        for variation in (shown["result"] or {}).get("variations", []):
+            variation["assets"] = []
         wrong = [name for name in {**wanted, **shown} if shown.get(name) != wanted.get(name)]
         found.expect(not wrong, where, f"{', '.join(wrong)} are not the fold of claim and variations")
     else:

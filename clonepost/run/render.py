@@ -1,0 +1,50 @@
+"""`clonepost run render`: make pictures and films of finished variations."""
+
+import threading
+
+import structlog
+
+from clonepost.run.process import load_settings, require_database, role_process, stop_when
+from consumers.rendering.renderer import Renderer
+from consumers.rendering.workers import Workers, render_into
+from runtime.settings import Settings
+from storage.asset_store import LocalFolder
+from storage.connection import Database
+
+_log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT. Where nothing is to be rendered it waits, so that it can always be started."""
+    settings = load_settings()
+    with role_process("render", settings) as stopping:
+        database_url = require_database(settings)
+        if settings.renders:
+            run(settings, database_url, stopping)
+        else:
+            _log.info("rendering_is_off", fix="set CLONEPOST_ASSETS_FOLDER, and not CLONEPOST_RENDER=false")
+            stopping.wait()
+
+
+def run(settings: Settings, database_url: str, stopping: threading.Event) -> None:
+    """Render until `stopping` is set; what has begun is given back."""
+    folder = settings.assets_folder
+    if folder is None:
+        raise AssertionError("where rendering is on there is a folder")
+    workers = Workers(
+        render_into,
+        folder,
+        processes=settings.render_processes,
+        seconds=settings.render_seconds,
+        memory_mb=settings.render_memory_mb,
+    )
+    renderer = Renderer(
+        Database(database_url, application_name="clonepost-render"),
+        LocalFolder(folder),
+        workers,
+        processes=settings.render_processes,
+        lease_seconds=settings.lease_seconds,
+        sweep_seconds=settings.sweep_seconds,
+    )
+    stop_when(stopping, renderer.stop)
+    renderer.run()
