@@ -30,6 +30,8 @@ class RenderOrder:
     hook_shape: str
     visual_format: str
     duration_ms: int
+    beats: list[dict[str, Any]]
+    """Kind, startMs and endMs of each, as the generator planned them; empty where it does not say."""
 
 
 def expect(connection: Connection, succeeded: Collection[Lease]) -> None:
@@ -68,7 +70,7 @@ def claim(connection: Connection, *, after: uuid.UUID, lease_seconds: float) -> 
                WHERE r.job_id = n.job_id AND r.variation_index = n.variation_index
                RETURNING r.job_id, r.variation_index, r.attempt, r.org_id,
                  jsonb_build_object('name', p.name) || p.brand, l.format, l.language, v.creative, v.hook_shape,
-                 v.visual_format, v.duration_ms""",
+                 v.visual_format, v.duration_ms, coalesce(v.provenance->'beats', '[]'::jsonb)""",
             {"after": beyond, "lease": lease_seconds},
             binary=True,
         ).fetchone()

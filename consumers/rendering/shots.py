@@ -1,7 +1,7 @@
-"""The order's shots, each with its beat and its colours. Pure."""
+"""The order's shots, each with the beat of the plan and its colours. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from storage.renders import RenderOrder
 BEATS: Final = frozenset(
     {"hook", "context", "problem", "agitate", "solution", "demo", "proof", "objection", "turn", "offer", "cta"}
 )
-# Of a shot that does not name its beat: what stands there most often, by where the shot begins.
-_USUAL: Final = (
+# Where the plan is not known: what stands there most often, by where the shot begins.
+_USUAL_BEATS: Final = (
     (0.12, "context"),
     (0.35, "problem"),
     (0.5, "turn"),
@@ -45,7 +45,7 @@ class Shot:
 
 
 def shots(order: RenderOrder) -> list[Shot]:
-    """At least one shot; the first is the hook's, and the last is the call's where there are two or more."""
+    """At least one shot. Without a plan the first is the hook's, and the last of two or more is the call's."""
     seed = int.from_bytes(hashlib.sha256(str(order.brand.get("name")).encode()).digest()[:4])
     base = base_color(order.brand.get("color"), seed)
     given: list[Mapping[str, Any]] = order.creative.get("shots") or [
@@ -53,8 +53,8 @@ def shots(order: RenderOrder) -> list[Shot]:
     ]
     found: list[Shot] = []
     for number, shot in enumerate(given):
-        beat = _beat(shot, number, len(given), order.duration_ms)
-        if found and beat == found[-1].beat and shot.get("beat") != beat:
+        beat = _planned(shot, number, order.beats) or _usual(shot, number, len(given), order.duration_ms)
+        if not order.beats and found and beat == found[-1].beat:
             beat = _INSTEAD.get(beat, beat)
         found.append(
             Shot(
@@ -70,13 +70,23 @@ def shots(order: RenderOrder) -> list[Shot]:
     return found
 
 
-def _beat(shot: Mapping[str, Any], number: int, count: int, duration_ms: int) -> str:
-    named = shot.get("beat")
-    if isinstance(named, str) and named in BEATS:
-        return named
+def _planned(shot: Mapping[str, Any], number: int, beats: Sequence[Mapping[str, Any]]) -> str | None:
+    """The beat that the shot shows by the plan: hook and call where it has them, else what takes most of its time."""
+    start, end = int(shot["startMs"]), int(shot["endMs"])
+    shown = {
+        str(beat["kind"]): min(end, int(beat["endMs"])) - max(start, int(beat["startMs"]))
+        for beat in beats
+        if beat["kind"] in BEATS and int(beat["startMs"]) < end and start < int(beat["endMs"])
+    }
+    if number == 0 and "hook" in shown:
+        return "hook"
+    return "cta" if "cta" in shown else max(shown, key=lambda kind: shown[kind], default=None)
+
+
+def _usual(shot: Mapping[str, Any], number: int, count: int, duration_ms: int) -> str:
     if number == 0:
         return "hook"
     if number == count - 1:
         return "cta"
     share = int(shot["startMs"]) / max(1, duration_ms)
-    return next(beat for until, beat in _USUAL if share < until)
+    return next(beat for until, beat in _USUAL_BEATS if share < until)

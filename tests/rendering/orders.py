@@ -26,8 +26,7 @@ def order(
     edges = [duration_ms * number // len(beats) for number in range(len(beats) + 1)]
     shots = [
         {"startMs": edges[n], "endMs": edges[n + 1], "description": f"Shot {n}: a shelf, seen from above."}
-        | ({} if beat is None else {"beat": beat})
-        for n, beat in enumerate(beats)
+        for n in range(len(beats))
     ]
     texts = {
         "hook": "Your skin looks tired by noon.",
@@ -46,6 +45,11 @@ def order(
         "bold_claim",
         visual_format,
         duration_ms,
+        [
+            {"kind": beat, "startMs": edges[n], "endMs": edges[n + 1]}
+            for n, beat in enumerate(beats)
+            if beat is not None
+        ],
     )
 
 

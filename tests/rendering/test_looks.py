@@ -120,6 +120,13 @@ def test_shots_go_from_hook_to_call_and_say_their_own_beats() -> None:
     assert [shot.beat for shot in shots(order(beats=("proof", "objection")))] == ["proof", "objection"]
 
 
+def test_a_shot_shows_the_beat_of_the_plan_that_takes_most_of_it() -> None:
+    wanted = order(beats=("hook", "problem", "proof", "cta"), duration_ms=8_000)
+    spans = [(0, 2_500), (2_500, 5_000), (5_000, 8_000)]
+    wanted.creative["shots"] = [{"startMs": start, "endMs": end, "description": "A shelf."} for start, end in spans]
+    assert [shot.beat for shot in shots(wanted)] == ["hook", "problem", "cta"]
+
+
 @pytest.mark.parametrize(("text", "color"), [("#e11d48", (225, 29, 72)), ("f0a", (255, 0, 170)), ("  #FFFFFF ", WHITE)])
 def test_colours_are_read(text: str, color: Color) -> None:
     assert parse(text) == color
