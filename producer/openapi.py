@@ -186,7 +186,7 @@ def _content_paths() -> dict[str, Any]:
                 {
                     200: (_ASSET_TYPES, "The whole file."),
                     206: (_ASSET_TYPES, "The range that was asked for; of several ranges, the whole file."),
-                    304: (None, "Unchanged since If-None-Match."),
+                    304: ((), "Unchanged since If-None-Match."),
                 },
                 errors=(404, 416),
                 parameters=(_CONTAINER, id_parameter("variationId", "var"), _ASSET_NAME, *_ASSET_CONDITIONS),

@@ -12,7 +12,8 @@ from schemas.ids import Prefix
 
 Body = type[BaseModel] | str | tuple[str, ...] | None
 Answers = Mapping[int, tuple[Body, str]]
-"""By status: the model, a media type, the media types of files, or None without a body; and what the answer means."""
+"""By status: the model, a media type, the media types of files (none for a file that is not sent), or None without a
+body; and what the answer means."""
 
 _ULID: Final = "01HXZ9G7KMV2QX8Y1S5RJW3B7T"
 _REQUEST_ID: Final = f"req_{_ULID}"
@@ -165,7 +166,7 @@ def _answer(status: int, body: Body, text: str, limited: bool) -> dict[str, Any]
         names += ["Location", "Idempotent-Replayed"]
     if body is http.Job or status == 304 or isinstance(body, tuple):
         names.append("ETag")
-    if status == 304 or isinstance(body, tuple):
+    if isinstance(body, tuple):
         names += _FILE_HEADERS
     if status in (206, 416):
         names.append("Content-Range")
@@ -175,8 +176,8 @@ def _answer(status: int, body: Body, text: str, limited: bool) -> dict[str, Any]
     }
     if isinstance(body, str):
         answer["content"] = {body: {"schema": {"type": "object" if body == "application/json" else "string"}}}
-    elif isinstance(body, tuple):
+    elif isinstance(body, tuple) and body:
         answer["content"] = {media_type: {"schema": {"type": "string"}} for media_type in body}
-    elif body is not None:
+    elif body is not None and not isinstance(body, tuple):
         answer["content"] = json_of(body)
     return answer

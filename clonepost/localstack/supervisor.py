@@ -164,11 +164,11 @@ class Supervisor:
 
     def _start_roles(self, http_port: int) -> None:
         environment = {
+            "CLONEPOST_ASSETS_FOLDER": str(self._home.assets),
             **self._options.environment,
             "DATABASE_URL": self.addresses["postgres"],
             "KAFKA_BOOTSTRAP_SERVERS": self.addresses["kafka"],
             "CLONEPOST_HTTP_PORT": str(http_port),
-            "CLONEPOST_ASSETS_FOLDER": str(self._home.assets),
             "PYTHONUNBUFFERED": "1",
         }
         launcher = Launcher(self._roles, self._stopping, self._publish)
