@@ -113,7 +113,8 @@ def _drawn(
     burnt: list[Timed] = []
     for cue in shown:
         lines = [line for line in map(lettered, cue.lines) if line]
-        title = next((titles.get(s.beat, "") for s in reversed(found) if s.start_ms <= cue.start_ms), "")
+        middle_ms = (cue.start_ms + cue.end_ms) // 2
+        title = next((titles.get(s.beat, "") for s in reversed(found) if s.start_ms <= middle_ms), "")
         # What stands large in the picture need not stand there twice.
         if lines and not _within(" ".join(lines), title):
             burnt.append((cue.start_ms, cue.end_ms, layers.caption(frame, lines)))
