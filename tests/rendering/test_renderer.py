@@ -45,7 +45,7 @@ def succeeded(jobs: Jobs, *, variations: int = 1) -> Job:
         jobs.execute(
             """INSERT INTO variations (job_id, variation_index, org_id, state, attempt, deadline_at, finished_at,
                  hook_shape, visual_format, duration_ms, creative)
-               VALUES (%s, %s, %s, 'succeeded', 1, 'infinity', clock_timestamp(), %s, %s, %s, %s)""",
+               VALUES (%s, %s, %s, 'succeeded', 1, clock_timestamp(), clock_timestamp(), %s, %s, %s, %s)""",
             *(job.job_id, index, job.org_id, MADE.hook_shape, MADE.visual_format, MADE.duration_ms),
             json.dumps(MADE.creative),
         )
