@@ -53,7 +53,8 @@ def render(rows: Rows, job: AcceptedJob, index: int, state: str) -> None:
            VALUES (%s, %s, %s, %s, 2, CASE WHEN %s THEN clock_timestamp() END,
              CASE WHEN %s THEN clock_timestamp() END, %s, %s, %s)
            ON CONFLICT (job_id, variation_index) DO UPDATE SET state = excluded.state,
-             lease_until = excluded.lease_until, finished_at = excluded.finished_at, assets = excluded.assets""",
+             lease_until = excluded.lease_until, finished_at = excluded.finished_at, assets = excluded.assets,
+             error_code = excluded.error_code, error_message = excluded.error_message""",
         *(job.job_id, index, job.org_id, state, state == "leased", ended),
         json.dumps([ASSET]) if state == "ready" else None,
         *(("RENDER_TIMEOUT", "Rendering took too long.") if state == "failed" else (None, None)),
