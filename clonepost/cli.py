@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": ("clonepost.commands.check", "check_system"),
     "doctor": ("clonepost.commands.doctor", "doctor"),
     "preview": ("clonepost.commands.preview", "preview"),
+    "drill": ("clonepost.commands.drill", "drill"),
     "bench": ("clonepost.commands.bench", "app"),
 }
 

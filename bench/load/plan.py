@@ -66,6 +66,9 @@ WEIGHTS: Final[Mapping[str, float]] = {
 }
 """How often each kind comes, out of their sum."""
 
+SCRIPTS: Final = ("delay=150ms", "delay=400ms", "fail=1", "fail=1,2,3", "retry=1 attempts=1", "delay=80ms fail=2")
+"""What the generator `scripted` is told in half of the captions."""
+
 
 def plan(
     tenants: Sequence[Tenant],
@@ -73,18 +76,18 @@ def plan(
     seed: int,
     operations: int,
     weights: Mapping[str, float] = WEIGHTS,
-    scripted: bool = True,
+    scripts: Sequence[str] = SCRIPTS,
 ) -> list[Operation]:
-    """Draw that many operations. `scripted` writes lines for the generator `scripted`: slow jobs and failing ones."""
-    return _Planner(tenants, seed, scripted).draw(operations, weights)
+    """Draw that many operations. `scripts` are lines for the generator `scripted`: slow jobs and failing ones."""
+    return _Planner(tenants, seed, scripts).draw(operations, weights)
 
 
 class _Planner:
-    def __init__(self, tenants: Sequence[Tenant], seed: int, scripted: bool) -> None:
+    def __init__(self, tenants: Sequence[Tenant], seed: int, scripts: Sequence[str]) -> None:
         self._source = random.Random(f"plan/{seed}")  # noqa: S311 -- repeatable on purpose
         self._rich = [tenant for tenant in tenants if not tenant.poor]
         self._poor = [tenant for tenant in tenants if tenant.poor] or self._rich
-        self._scripted = scripted
+        self._scripts = scripts
         self._made: list[Clone] = []
         self._keyed: list[Clone] = []
         self._kinds: dict[str, Callable[[], Operation]] = {
@@ -169,13 +172,12 @@ class _Planner:
         }
         if source.random() < 0.3:
             fields["mode"] = "reimagine"
-        if self._scripted and source.random() < 0.5:
+        if self._scripts and source.random() < 0.5:
             fields["overrides"] = {"caption": self._script()}
         return fields
 
     def _script(self) -> str:
-        lines = ("delay=150ms", "delay=400ms", "fail=1", "fail=1,2,3", "retry=1 attempts=1", "delay=80ms fail=2")
-        return f"@@generator {self._source.choice(lines)}"
+        return f"@@generator {self._source.choice(self._scripts)}"
 
     def _clone(self, tenant: Tenant, kind: str, fields: dict[str, Any], *, key: str | None = None) -> Clone:
         container = self._id()

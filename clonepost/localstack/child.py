@@ -37,14 +37,22 @@ class Child:
     ) -> None:
         self.state = ProcessState(role)
         self.log: Final = log
+        self.max_restart_seconds = _MAX_RESTART_SECONDS
+        """It waits longer after each death, up to this."""
+        self.environment = dict(environment) if environment is not None else None
+        """What its next start gets; None for ours."""
         self._command = list(command)
-        self._environment = dict(environment) if environment is not None else None
         self._account = account
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._restart_at: float | None = None
         self._wait_seconds = _FIRST_RESTART_SECONDS
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it lives and before it was started."""
+        return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
         """Start it, in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone."""
@@ -55,7 +63,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env=self.environment,
                 user=None if self._account is None else self._account.uid,
                 group=None if self._account is None else self._account.gid,
                 extra_groups=None if self._account is None else (),
@@ -81,7 +89,7 @@ class Child:
             return None
         if self._restart_at is None:
             self._restart_at = time.monotonic() + self._wait_seconds
-            self._wait_seconds = min(self._wait_seconds * 2, _MAX_RESTART_SECONDS)
+            self._wait_seconds = min(self._wait_seconds * 2, self.max_restart_seconds)
             self.state.state = "restarting"
             self.state.pid = None
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"

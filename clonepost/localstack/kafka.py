@@ -3,7 +3,7 @@
 import base64
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,9 @@ _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{more_advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 offsets.topic.replication.factor=1
@@ -42,11 +42,21 @@ num.io.threads=4
 class KafkaServer:
     """One broker with its data in one folder."""
 
-    def __init__(self, folder: Path, *, class_path: str, port: int, controller_port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        class_path: str,
+        port: int,
+        controller_port: int,
+        advertised: Mapping[int, int] | None = None,
+    ) -> None:
+        """`advertised` adds listeners: on each key's port, told to clients as each value's, where a proxy stands."""
         self._folder = folder
         self._class_path = class_path
         self.port: Final = port
         self._controller_port = controller_port
+        self._advertised = dict(advertised or {})
 
     @property
     def bootstrap_servers(self) -> str:
@@ -57,7 +67,15 @@ class KafkaServer:
         """Write the settings; format the data folder the first time. Raises ClonepostError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._properties.write_text(
-            _PROPERTIES.format(port=self.port, controller=self._controller_port, data=self._folder / "data"), "utf-8"
+            _PROPERTIES.format(
+                port=self.port,
+                controller=self._controller_port,
+                data=self._folder / "data",
+                more_listeners="".join(f",LINK{port}://127.0.0.1:{port}" for port in self._advertised),
+                more_advertised="".join(f",LINK{port}://127.0.0.1:{told}" for port, told in self._advertised.items()),
+                more_protocols="".join(f",LINK{port}:PLAINTEXT" for port in self._advertised),
+            ),
+            "utf-8",
         )
         if (self._folder / "formatted").exists():
             return

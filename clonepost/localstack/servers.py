@@ -50,14 +50,26 @@ def start_postgres(home: Home, environment: Mapping[str, str], launcher: Launche
 
 
 def start_kafka(
-    home: Home, environment: Mapping[str, str], launcher: Launcher, leases: PortLeases, port: int, say: Say
+    home: Home,
+    environment: Mapping[str, str],
+    launcher: Launcher,
+    leases: PortLeases,
+    port: int,
+    say: Say,
+    advertised: Mapping[int, int] | None = None,
 ) -> str:
-    """The address of a broker that has our topics: KAFKA_BOOTSTRAP_SERVERS if `environment` has it, else our own."""
+    """The address of a broker that has our topics: KAFKA_BOOTSTRAP_SERVERS if `environment` has it, else our own.
+
+    `advertised` are more listeners of our own (KafkaServer).
+    """
     given = environment.get("KAFKA_BOOTSTRAP_SERVERS")
     child = None
     if not given:
         jars = class_path(lambda done, total: _say_download(done, total, say))
-        server = KafkaServer(home.kafka, class_path=jars, port=port, controller_port=leases.take(()))
+        controller_port = leases.take(())
+        server = KafkaServer(
+            home.kafka, class_path=jars, port=port, controller_port=controller_port, advertised=advertised
+        )
         server.prepare()
         child = Child("kafka", server.command(), log=home.logs / "kafka.log")
         launcher.launch(child)

@@ -2,12 +2,14 @@
 
 The line stands in the caption override, else in the source post's caption:
 
-    @@generator delay=2s fail=1,3 error=PROVIDER_ERROR retry=2 crash=1 hang=4 attempts=1
+    @@generator delay=2s fail=1,3 error=PROVIDER_ERROR retry=2 crash=1 hang=4 lost=5 for=9s attempts=1
 
 `delay` waits so long in each variation (s or ms). The rest name variations, counted from 1: `fail` those that fail for
 good with `error`; `retry` those that ask to be tried later; `crash` those that kill the process; `hang` those that
-never return. `attempts=N` ends all of this trouble after so many attempts; without it the trouble never ends.
-What the line does not stop is made by the embedded generator. Only with CLONEPOST_GENERATOR=scripted.
+never return, or that are given up after `for` and tried later; `lost` those that are made, but whose answer is lost on
+its way back, so that they are tried later. `attempts=N` ends all of this trouble after so many attempts; without it the
+trouble never ends. What the line does not stop is made by the embedded generator. Only with
+CLONEPOST_GENERATOR=scripted.
 """
 
 import os
@@ -40,9 +42,13 @@ class ScriptedGenerator:
         options = script(order)
         report("generating")
         threading.Event().wait(_seconds(options.get("delay", "0s")))
-        if order.attempt <= _most_attempts(options):
+        troubled = order.attempt <= _most_attempts(options)
+        if troubled:
             _make_trouble(options, order.index + 1)
-        return self._then.generate(order, report)
+        made = self._then.generate(order, report)
+        if troubled and order.index + 1 in _numbers(options.get("lost", "")):
+            raise RetryLater(ErrorCode.PROVIDER_ERROR.value, "The script says that this variation's answer is lost.")
+        return made
 
 
 def script(order: Order) -> dict[str, str]:
@@ -58,9 +64,10 @@ def script(order: Order) -> dict[str, str]:
 def _make_trouble(options: dict[str, str], number: int) -> None:
     if number in _numbers(options.get("crash", "")):
         os.kill(os.getpid(), signal.SIGKILL)
-    if number in _numbers(options.get("hang", "")):
-        threading.Event().wait()
     code = options.get("error", ErrorCode.PROVIDER_ERROR.value)
+    if number in _numbers(options.get("hang", "")):
+        threading.Event().wait(_seconds(options["for"]) if "for" in options else None)
+        raise RetryLater(code, "The script says that this variation's provider did not answer in time.")
     if number in _numbers(options.get("fail", "")):
         raise GenerationFailed(code, "The script says that this variation fails.")
     if number in _numbers(options.get("retry", "")):

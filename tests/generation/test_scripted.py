@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clonepost.run.generate import new_generator
-from consumers.generation.generators import GenerationFailed, Made, Order, RetryLater
+from consumers.generation.generators import GenerationFailed, Made, Order, ReportStep, RetryLater
 from consumers.generation.instant import InstantGenerator
 from consumers.generation.scripted import ScriptedGenerator, script
 from runtime.settings import Settings
@@ -73,6 +73,26 @@ def test_hanging_never_returns() -> None:
 
     threading.Thread(target=call, daemon=True).start()
     assert not returned.wait(0.3)
+
+
+def test_a_provider_that_hangs_can_be_given_up() -> None:
+    with pytest.raises(RetryLater):
+        make(scripted(), told("@@generator hang=1 for=10ms attempts=1"))
+    assert make(scripted(), told("@@generator hang=1 for=10ms attempts=1", attempt=2)) == MADE
+
+
+def test_an_answer_is_lost_after_it_was_made() -> None:
+    calls: list[int] = []
+
+    def counted(order: Order, report: ReportStep) -> Made:
+        calls.append(order.attempt)
+        return made(order, report)
+
+    generator = ScriptedGenerator(Steered(counted))
+    with pytest.raises(RetryLater):
+        make(generator, told("@@generator lost=1 attempts=1"))
+    assert make(generator, told("@@generator lost=1 attempts=1", attempt=2)) == MADE
+    assert calls == [1, 2]
 
 
 def test_crashing_kills_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,30 +3,10 @@
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
+from bench.drill.faults import PLACES
 from tests.awaiting import eventually
 from tests.kills.forked import ForkedRole, KilledPipeline
-
-EVERYWHERE: Final = ("publish.queued", "loop.handled", "loop.offsets_sent")
-"""What dedup, generate and project pass alike."""
-
-FAILPOINTS: Final = {
-    "api": ("ingest.queued", "ingest.acknowledged", "ingest.answered"),
-    "dedup": ("dedup.written", "dedup.committed", *EVERYWHERE),
-    "generate": (
-        *("fanout.written", "fanout.committed", "fanout.submitted", "claim.written", "claim.committed"),
-        *("work.begun", "work.made", "results.written", "results.committed", "results.published"),
-        *("renew.written", "renew.committed", "steps.committed"),
-        *("sweep.written", "sweep.committed", "sweep.published", *EVERYWHERE),
-    ),
-    "project": ("project.written", "project.committed", *EVERYWHERE),
-    "relay": (
-        *("relay.lead", "relay.fence", "relay.scan", "relay.select", "relay.publish", "relay.end_transaction"),
-        *("relay.read_back", "relay.mark", "relay.commit"),
-    ),
-}
-"""Where each role can die."""
 
 
 @dataclass(slots=True)
@@ -44,8 +24,8 @@ class Lane:
 
 def lanes() -> list[Lane]:
     """One process of each role; two of the role with the most failpoints, which share them."""
-    found = [Lane(role, role, list(places)) for role, places in FAILPOINTS.items() if role != "generate"]
-    places = FAILPOINTS["generate"]
+    found = [Lane(role, role, list(places)) for role, places in PLACES.items() if role != "generate"]
+    places = PLACES["generate"]
     return [
         *found,
         Lane("generate-a", "generate", list(places[0::2])),

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.drill.faults import PLACES
 from runtime import failpoint
-from tests.kills.fleet import FAILPOINTS, Fleet, lanes
+from tests.kills.fleet import Fleet, lanes
 from tests.kills.forked import KilledPipeline
 from tests.kills.trial import hire, trial
 
 
 def test_every_failpoint_is_passed_by_a_role_that_is_killed() -> None:
-    assert {name for places in FAILPOINTS.values() for name in places} == set(failpoint.NAMES)
+    assert {name for places in PLACES.values() for name in places} == set(failpoint.NAMES)
 
 
 @pytest.mark.slow

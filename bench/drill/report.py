@@ -1,0 +1,91 @@
+"""What a drill came to, for people and for programs."""
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from bench.checker.report import Report
+from bench.drill.faults import KINDS, PROCESSES
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that is told of a drill."""
+
+    seed: int
+    minutes: float
+    kinds: tuple[str, ...]
+    rate: float
+    phases: int
+    planned: Counter[str]
+    applied: Counter[str]
+    missed: Counter[str]
+    deaths: Counter[str]
+    slow_stops: Counter[str]
+    requests: int
+    jobs: int
+    drained_seconds: float | None
+    verdict: Report
+
+    @property
+    def ok(self) -> bool:
+        """Whether every invariant holds and no role ended by a defect of its own."""
+        return self.verdict.ok and not self.crashes
+
+    @property
+    def crashes(self) -> dict[str, int]:
+        """Ends of role processes by an exception that nobody had thought of (exit code 1)."""
+        roles = set(PROCESSES.values())
+        return {how: n for how, n in sorted(self.deaths.items()) if how.split()[0] in roles and how.endswith(" 1")}
+
+    @property
+    def kills(self) -> int:
+        """Every SIGKILL, of roles and servers, whoever sent it."""
+        return sum(n for how, n in self.deaths.items() if how.endswith("SIGKILL"))
+
+    @property
+    def command(self) -> str:
+        """What runs it again."""
+        chosen = [] if set(self.kinds) == set(KINDS) else ["--faults", ",".join(self.kinds) or "none"]
+        words = ["clonepost", "drill", "--minutes", f"{self.minutes:g}", "--seed", str(self.seed), *chosen]
+        return shlex.join([*words, "--rate", f"{self.rate:g}"])
+
+    def as_json(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {
+            "ok": self.ok,
+            "seed": self.seed,
+            "minutes": self.minutes,
+            "command": self.command,
+            "phases": self.phases,
+            "faults": {
+                kind: {"planned": self.planned[kind], "applied": self.applied[kind], "missed": self.missed[kind]}
+                for kind in sorted(self.kinds)
+            },
+            "kills": self.kills,
+            "deaths": dict(sorted(self.deaths.items())),
+            "crashes": self.crashes,
+            "slow_stops": dict(sorted(self.slow_stops.items())),
+            "requests": self.requests,
+            "jobs": self.jobs,
+            "drained_seconds": self.drained_seconds,
+            "checker": self.verdict.as_json(),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.requests} requests, {self.jobs} jobs, {self.kills} kills in {self.phases} phases"]
+        lines += [
+            f"  {kind:<18}{self.applied[kind]:>5} applied{self.missed[kind]:>5} missed  {KINDS[kind].what}"
+            for kind in sorted(self.kinds)
+        ]
+        lines.append("ends of processes: " + ", ".join(f"{how} x{n}" for how, n in sorted(self.deaths.items())))
+        if self.slow_stops:
+            lines.append(f"stopped by force after 12 s: {dict(self.slow_stops)}")
+        if self.crashes:
+            lines.append(f"BROKEN: role processes ended by an exception of their own: {self.crashes}")
+        drained = "not at all" if self.drained_seconds is None else f"in {self.drained_seconds:.1f} s"
+        lines += [f"drained {drained}", str(self.verdict)]
+        if not self.ok:
+            lines.append(f"run it again: {self.command}")
+        return "\n".join(lines)

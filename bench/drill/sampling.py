@@ -1,0 +1,52 @@
+"""How large each process is, once a second."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Final
+
+import psutil
+
+from bench.checker.history import Recorder, Sampled, now_seconds
+from bench.drill.faults import PROCESSES
+from bench.drill.stack import Stack, living
+
+_SAMPLE_SECONDS: Final = 1.0
+_WARM_SECONDS: Final = 5.0
+
+
+class Sampler:
+    """Writes a role process's memory and threads down while it lives, from its fifth second on."""
+
+    def __init__(self, stack: Stack, recorder: Recorder) -> None:
+        self._stack = stack
+        self._recorder = recorder
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_SAMPLE_SECONDS):
+            for name in PROCESSES:
+                process = living(self._stack.members[name])
+                if process is not None:
+                    self._sample(name, process)
+
+    def _sample(self, name: str, process: psutil.Process) -> None:
+        try:
+            with process.oneshot():
+                if time.time() - process.create_time() < _WARM_SECONDS:
+                    return
+                rss, threads = process.memory_info().rss, process.num_threads()
+        except psutil.Error:
+            return
+        self._recorder.add(Sampled(process=f"{name} {process.pid}", at=now_seconds(), rss_bytes=rss, threads=threads))

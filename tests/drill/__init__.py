@@ -1,0 +1,1 @@
+"""Fault drills: their schedule, their proxies, and a short one."""

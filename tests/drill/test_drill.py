@@ -1,0 +1,35 @@
+"""A short drill with every kind of fault that its seed draws, as CI and everybody else runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.drill.faults import KINDS
+
+
+def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "clonepost", "drill", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_doubled_under_a_minute_of_faults() -> None:
+    done = drill("--minutes", "1", "--seed", "20", "--json")
+    assert done.stdout, done.stderr
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert found["ok"]
+    assert [invariant["number"] for invariant in found["checker"]["invariants"] if not invariant["checked"]] == []
+    assert found["command"] == "clonepost drill --minutes 1 --seed 20 --rate 30"
+    assert found["kills"] > 0
+    assert found["jobs"] > 100
+    assert set(found["faults"]) == set(KINDS)
+    assert sum(counts["applied"] > 0 for counts in found["faults"].values()) > 10
+
+
+def test_an_unknown_fault_is_told() -> None:
+    done = drill("--faults", "kill,earthquake")
+    assert done.returncode == 1
+    assert "there is no fault earthquake; there are kill, failpoint," in done.stderr
