@@ -34,6 +34,7 @@ COMMANDS = {
     "check",
     "doctor",
     "preview",
+    "drill",
     "bench",
 }
 UNREACHABLE = {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/none", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
