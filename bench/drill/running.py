@@ -1,16 +1,19 @@
 """One drill, from the empty stack to the verdict."""
 
+import shutil
+import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bench.checker import Recorder, check, wait_until_drained
+from bench.checker.history import Drained
 from bench.drill.executor import Executor
 from bench.drill.report import Outcome
 from bench.drill.sampling import Sampler
@@ -21,6 +24,8 @@ from bench.load.plan import SCRIPTS
 from storage import keys, reference
 from storage.connection import Database
 
+DRAIN_SECONDS: Final = 60.0
+"""Within so long of the last fault's end nothing waits any more."""
 _WHOLE_ENVELOPES: Final = 5_000
 _TROUBLE: Final = ("hang=1 for=9s attempts=1", "crash=1 attempts=1", *("lost=1 attempts=1",) * 4)
 
@@ -68,9 +73,9 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
                 load.stop()
                 over.set()
                 raise
-            drained = wait_until_drained(stack.system)
+            drained = _drain(stack, healed_at)
             recorder.add(drained)
-            say(f"drained {time.monotonic() - healed_at:.0f} s after healing" if drained.seconds else "NOT drained")
+            say(drained.waiting_for if drained.seconds is None else f"drained {drained.seconds:.0f} s after healing")
             if drained.seconds is not None:
                 jobs = sum(isinstance(operation, Clone) for operation in sent)
                 load.follow(sent, whole_every=max(1, jobs // _WHOLE_ENVELOPES))
@@ -81,7 +86,7 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
         verdict = check(stack.system, history)
         with Database(stack.database_url, application_name="drill").transaction() as connection:
             (jobs,) = connection.execute("SELECT count(*) FROM claims").fetchone() or (0,)
-        return Outcome(
+        outcome = Outcome(
             seed=drill.seed,
             minutes=drill.minutes,
             kinds=drill.kinds,
@@ -97,6 +102,25 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
             drained_seconds=drained.seconds,
             verdict=verdict,
         )
+        if not outcome.ok and drill.folder is None:
+            say(f"logs and history are in {_kept(stack)}")
+        return outcome
+
+
+def _drain(stack: Stack, healed_at: float) -> Drained:
+    """Wait, and count from the healing: servers that come back and requests that are repeated are part of it."""
+    left = max(1.0, DRAIN_SECONDS - (time.monotonic() - healed_at))
+    drained = wait_until_drained(stack.system, within_seconds=left)
+    seconds = None if drained.seconds is None else time.monotonic() - healed_at
+    return replace(drained, seconds=seconds, within_seconds=DRAIN_SECONDS)
+
+
+def _kept(stack: Stack) -> Path:
+    """A copy of what tells how it came about, that outlives the stack."""
+    folder = Path(tempfile.mkdtemp(prefix="clonepost-drill-broken-"))
+    shutil.copytree(stack.home.logs, folder / "logs")
+    shutil.copy(stack.home.folder / "history.jsonl", folder)
+    return folder
 
 
 def _hire(stack: Stack, seed: int) -> list[Tenant]:
