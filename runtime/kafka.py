@@ -41,6 +41,8 @@ _COMMON: Final[ClientConfig] = {
     "socket.keepalive.enable": True,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,
+    # A topic may grow. The default is five minutes, in which records wait in a partition that nobody reads.
+    "topic.metadata.refresh.interval.ms": 10_000,
 }
 _PRODUCER_DEFAULTS: Final[ClientConfig] = {
     "delivery.timeout.ms": 10_000,

@@ -9,7 +9,7 @@ import psutil
 
 from bench.checker.history import Recorder, Sampled, now_seconds
 from bench.drill.faults import PROCESSES
-from bench.drill.stack import Stack, living
+from bench.drill.stack import Stack
 
 _SAMPLE_SECONDS: Final = 1.0
 _WARM_SECONDS: Final = 5.0
@@ -37,16 +37,17 @@ class Sampler:
     def _run(self) -> None:
         while not self._over.wait(_SAMPLE_SECONDS):
             for name in PROCESSES:
-                process = living(self._stack.members[name])
-                if process is not None:
-                    self._sample(name, process)
+                pid = self._stack.members[name].child.state.pid
+                if pid is not None:
+                    self._sample(name, pid)
 
-    def _sample(self, name: str, process: psutil.Process) -> None:
+    def _sample(self, name: str, pid: int) -> None:
         try:
+            process = psutil.Process(pid)
             with process.oneshot():
                 if time.time() - process.create_time() < _WARM_SECONDS:
                     return
                 rss, threads = process.memory_info().rss, process.num_threads()
         except psutil.Error:
             return
-        self._recorder.add(Sampled(process=f"{name} {process.pid}", at=now_seconds(), rss_bytes=rss, threads=threads))
+        self._recorder.add(Sampled(process=f"{name} {pid}", at=now_seconds(), rss_bytes=rss, threads=threads))

@@ -7,13 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx
-import psutil
 
 from bench.checker import System
 from bench.drill.disks import Disk, NoDisk
@@ -27,6 +26,7 @@ from clonepost.localstack.launching import Launcher
 from clonepost.localstack.ports import PortLeases
 from clonepost.localstack.servers import Say, start_kafka, start_postgres
 from clonepost.roles import BY_NAME
+from runtime.errors import ClonepostError
 
 _TEND_SECONDS: Final = 0.05
 _RESTART_SECONDS: Final = 1.0
@@ -74,6 +74,7 @@ class Stack:
         """How processes ended: `dedup SIGKILL`, `kafka 1`."""
         self.slow_stops: Final[Counter[str]] = Counter()
         self._say = say
+        self._servers: list[Child] = []
         self._ports = PortLeases()
         self._over = threading.Event()
         self._tending = threading.Thread(target=self._tend, name="tend", daemon=True)
@@ -112,14 +113,13 @@ class Stack:
                 self._say(f"SKIPPED: {server}'s disk will never be full, for nothing can be mounted here: {error}")
             else:
                 self.disks[server] = disk
-        children: list[Child] = []
-        launcher = Launcher(children, self._over, lambda: None)
+        launcher = Launcher(self._servers, self._over, lambda: None)
         self._database_url = start_postgres(self.home, {}, launcher, self._say)
         self._kafka_port = self._ports.take(())
         roles = [name.partition(":")[0] for name in LINKS if name.endswith(":kafka")]
         advertised = {self._ports.take(()): self._ports.take(()) for _ in roles}
         start_kafka(self.home, {}, launcher, self._ports, self._kafka_port, self._say, advertised)
-        for child in children:
+        for child in self._servers:
             child.max_restart_seconds = _RESTART_SECONDS
             self.members[child.state.role] = Member(child.state.role, child)
         for role, (port, proxy) in zip(roles, advertised.items(), strict=True):
@@ -150,12 +150,12 @@ class Stack:
         self.await_ready()
 
     def await_ready(self) -> None:
-        """Wait until both API processes are ready. Raises RuntimeError when that takes more than a minute."""
+        """Wait until both API processes are ready. Raises ClonepostError when that takes more than a minute."""
         until = time.monotonic() + _READY_SECONDS
         for url in self.urls:
             while not _ready(url):
                 if time.monotonic() > until:
-                    raise RuntimeError(f"the API at {url} did not become ready; the logs are in {self.home.logs}")
+                    raise ClonepostError(f"the API at {url} did not become ready; the logs are in {self.home.logs}")
                 time.sleep(_TEND_SECONDS)
 
     def heal(self) -> None:
@@ -172,14 +172,15 @@ class Stack:
         self._over.set()
         if self._tending.is_alive():
             self._tending.join()
-        for names, seconds in ((PROCESSES, _STOP_SECONDS), (SERVERS, _STOP_SECONDS)):
-            members = [self.members[name] for name in names if name in self.members]
-            for member in members:
-                member.thaw()
-                member.child.ask_to_stop()
-            until = time.monotonic() + seconds
-            for member in members:
-                member.child.await_stop(until - time.monotonic())
+        for member in self.members.values():
+            member.thaw()
+        roles = [member.child for name, member in self.members.items() if name in PROCESSES]
+        for children in (roles, self._servers):
+            for child in children:
+                child.ask_to_stop()
+            until = time.monotonic() + _STOP_SECONDS
+            for child in children:
+                child.await_stop(until - time.monotonic())
         self.links.close()
         for disk in self.disks.values():
             disk.unmount()
@@ -227,11 +228,3 @@ def drill_stack(folder: Path | None, say: Callable[[str], None]) -> Iterator[Sta
             yield stack
         finally:
             stack.stop()
-
-
-def living(member: Member) -> psutil.Process | None:
-    """The member's process, if it lives."""
-    pid = member.child.state.pid
-    with suppress(psutil.Error):
-        return None if pid is None else psutil.Process(pid)
-    return None

@@ -66,7 +66,11 @@ class Analyst:
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
         reached = dict.fromkeys(partitions, 0)
         try:
-            while self._ends is None or any(reached[p] < end for p, end in self._ends.items()):
+            while self._ends is None or any(reached.get(p, 0) < end for p, end in self._ends.items()):
+                if self._ends is not None and (new := self._ends.keys() - reached.keys()):
+                    # The topic has grown since: a real analyst's client notices by itself.
+                    consumer.incremental_assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in new])
+                    reached |= dict.fromkeys(new, 0)
                 for message in consumer.consume(1_000, _POLL_SECONDS):
                     error = message.error()
                     if error is None:
