@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from consumers.projector.consumer import STAGE, ProjectHandler
 from runtime import metrics
@@ -61,11 +63,11 @@ def records_of(settings: Settings, topic: Topic) -> list[Record]:
     return list(tail(settings, name, partitions=topic.partitions, from_beginning=True, until_end=True))
 
 
-def committed(settings: Settings) -> int:
+def committed(settings: Settings, partitions: int = VARIATION_RESULTS.partitions) -> int:
     """How many wake-ups the stage is done with."""
     consumer = Consumer({**settings.kafka, "group.id": f"{settings.topic_prefix}clonepost.{STAGE}"})
     name = settings.topic_prefix + VARIATION_RESULTS.name
-    places = consumer.committed([TopicPartition(name, number) for number in range(VARIATION_RESULTS.partitions)], 10)
+    places = consumer.committed([TopicPartition(name, number) for number in range(partitions)], 10)
     consumer.close()
     return sum(place.offset for place in places if place.offset > 0)
 
@@ -111,6 +113,28 @@ def test_poison_is_one_dead_letter_and_its_neighbours_are_projected(
     assert sorted(raw_bytes(letter.value()) or b"" for letter in letters) == sorted(value or b"" for value in poison)
     assert all(dict(letter.headers() or [])[DEAD_LETTER_REASON] for letter in letters)
     assert len(records_of(settings, JOB_EVENTS)) == 1
+
+
+@pytest.mark.slow
+def test_a_partition_that_the_topic_gets_meanwhile_is_read_soon(
+    settings: Settings, publisher: Publisher, jobs: Accepted, database: Database
+) -> None:
+    first, second = (jobs.reserved(database, variations=1) for _ in range(2))
+    for job in (first, second):
+        jobs.all_end(job, "succeeded")
+    topic, new = settings.topic_prefix + VARIATION_RESULTS.name, VARIATION_RESULTS.partitions
+    send(settings, publisher, wake_up(first, 0))
+    with running(settings, publisher):
+        eventually(lambda: committed(settings) == 1, what="the stage is at work")
+        (grown,) = AdminClient({**settings.kafka}).create_partitions([NewPartitions(topic, new + 1)]).values()
+        grown.result()
+        # A producer that knows the partition already: one that has just started.
+        restarted = Publisher(settings)
+        record = wake_up(second, 0)
+        restarted.publish([Outgoing(topic, record.key_bytes, record.value_bytes, partition=new)])
+        restarted.close()
+        eventually(lambda: committed(settings, new + 1) == 2, what="the new partition's record is done with")
+    assert len(records_of(settings, JOB_EVENTS)) == 2
 
 
 def test_poison_that_is_read_again_is_known_as_the_same_letter(stage: Stage) -> None:
