@@ -197,7 +197,11 @@ def _coordinated(consumer: Consumer) -> bool:
 
 
 def _answer(future: Future[Any]) -> Any:
-    return cast("Any", future.result(_REQUEST_SECONDS + 5))
+    try:
+        return cast("Any", future.result(_REQUEST_SECONDS + 5))
+    except TimeoutError as error:
+        # The client's own time limit comes first, unless this process was frozen or starved meanwhile.
+        raise BrokerUnavailable("kafka: the client itself gave no answer in time") from error
 
 
 def _outage(error: KafkaException) -> BrokerUnavailable:

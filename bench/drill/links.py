@@ -14,6 +14,7 @@ import uvloop
 from bench.drill.protocols import Watch
 
 Mode = Literal["pass", "delay", "drop", "half-open"]
+_REFUSAL_SECONDS: Final = 0.5
 _CHUNK_BYTES: Final = 65_536
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -67,6 +68,9 @@ class Link:
             else:
                 back_reader, back = await asyncio.open_connection("127.0.0.1", self.upstream.port)
         except OSError:
+            # A server that is away refuses, and clients back off; one that takes a connection and ends it at once is
+            # asked again and again, by every client. This is between the two.
+            await asyncio.sleep(_REFUSAL_SECONDS)
             writer.transport.abort()
             return
         connection = _Connection(writer, back, self.new_watch() if self.new_watch is not None else None)

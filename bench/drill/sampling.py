@@ -12,11 +12,12 @@ from bench.drill.faults import PROCESSES
 from bench.drill.stack import Stack
 
 _SAMPLE_SECONDS: Final = 1.0
-_WARM_SECONDS: Final = 5.0
+# In its first minute it may still wait for a server that is away, with few threads.
+_WARM_SECONDS: Final = 60.0
 
 
 class Sampler:
-    """Writes a role process's memory and threads down while it lives, from its fifth second on."""
+    """Writes a role process's memory and threads down while it lives, from its second minute on."""
 
     def __init__(self, stack: Stack, recorder: Recorder) -> None:
         self._stack = stack

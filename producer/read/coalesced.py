@@ -19,6 +19,8 @@ class Coalesced(Generic[Answer]):
         """The answer of a read that began after this call did. Raises what the read raises."""
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._running))
+            # When all callers have gone away, nobody asks for its failure, and asyncio would log it as a defect.
+            self._next.add_done_callback(_noticed)
         # Shielded: one caller who goes away must not take the answer from the others.
         return await asyncio.shield(self._next)
 
@@ -27,3 +29,8 @@ class Coalesced(Generic[Answer]):
             await asyncio.wait([running])
         self._running, self._next = self._next, None
         return await self._read()
+
+
+def _noticed(task: "asyncio.Task[Answer]") -> None:
+    if not task.cancelled():
+        task.exception()
