@@ -205,6 +205,9 @@ class BatchLoop:
             consumer.incremental_assign(placed)
             if self._stalled:
                 consumer.pause(placed)
+            else:
+                # Paused in a stall, taken away before its end and given back after it: the client has not forgotten.
+                consumer.resume(placed)
         _log.info("partitions_assigned", stage=self._stage, partitions=sorted(p.partition for p in partitions))
 
     def _places(self, consumer: Consumer, partitions: list[ClientPartition]) -> list[ClientPartition]:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -68,7 +68,7 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
                 say("healed; the load ends, then the system drains")
                 over.set()
                 stack.await_ready()
-                running.result()
+                _end(load, running)
             except BaseException:
                 load.stop()
                 over.set()
@@ -105,6 +105,14 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
         if not outcome.ok and drill.folder is None:
             say(f"logs and history are in {_kept(stack)}")
         return outcome
+
+
+def _end(load: Load, running: "Future[None]") -> None:
+    """Let the load have its last answers; where they do not come, the drain will say what is stuck."""
+    wait([running], DRAIN_SECONDS)
+    if not running.done():
+        load.stop()
+    running.result()
 
 
 def _drain(stack: Stack, healed_at: float) -> Drained:

@@ -126,7 +126,8 @@ def test_a_partition_that_the_topic_gets_meanwhile_is_read_soon(
     send(settings, publisher, wake_up(first, 0))
     with running(settings, publisher):
         eventually(lambda: committed(settings) == 1, what="the stage is at work")
-        (grown,) = AdminClient({**settings.kafka}).create_partitions([NewPartitions(topic, new + 1)]).values()
+        admin = AdminClient({**settings.kafka})
+        (grown,) = admin.create_partitions([NewPartitions(topic, new + 1)]).values()
         grown.result()
         # A producer that knows the partition already: one that has just started.
         restarted = Publisher(settings)
