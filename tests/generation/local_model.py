@@ -32,9 +32,10 @@ params = xllamacpp.CommonParams()
 params.model.path = sys.argv[1]
 params.hostnames = ["127.0.0.1"]
 params.port = int(sys.argv[2])
-params.n_ctx = 8192
-params.n_parallel = 2
+params.n_ctx = 4096
+params.n_parallel = 1
 params.cpuparams.n_threads = 2
+params.cpuparams.poll = 0
 server = xllamacpp.Server(params)
 threading.Event().wait()
 """
