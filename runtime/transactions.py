@@ -79,8 +79,10 @@ class LogReader:
     """Reads a topic's committed records from given offsets up to its ends, as often as asked."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        # A group is named because the client wants one; nothing is ever committed to it.
-        self._consumer: Consumer = new_consumer(settings, group="relay-reader")
+        # A group is named because the client wants one; nothing is ever committed to it. The end behind a transaction's
+        # marker is told by the answer to a fetch that found no more: the broker must not keep that for long, since the
+        # next event waits for it.
+        self._consumer: Consumer = new_consumer(settings, group="relay-reader", **{"fetch.wait.max.ms": 20})
         self._topic = topic
         self._assigned: dict[int, int] = {}
 
@@ -101,7 +103,9 @@ class LogReader:
             if time.monotonic() > until:
                 self._assigned = {}
                 raise BrokerUnavailable(f"kafka: {self._topic} could not be read to its end")
-            for message in self._consumer.consume(_ROUND, 0.05):
+            # One poll and then what is there: `consume` alone would wait to fill its batch.
+            first = self._consumer.poll(0.05)
+            for message in () if first is None else (first, *self._consumer.consume(_ROUND, 0)):
                 error, partition = message.error(), message.partition() or 0
                 if error is None:
                     yield Logged(partition, message.offset() or 0, _event_id(message.headers()))
