@@ -96,7 +96,9 @@ def claim(
 
     The round begins with the organisation that follows `after`. May return fewer than there are; call again until it
     returns none. The recursive part walks the index from one organisation to the next, and of each only its share is
-    looked at, so the flood of one organisation is never read through and never delays another's next variation.
+    looked at, so the flood of one organisation is never read through and never delays another's next variation. The
+    clock is rounded as the column is: a row made a moment ago may stand half a millisecond in the future, and a claim
+    that passed it over would leave it to the next poll.
     """
     rows = connection.execute(
         """WITH RECURSIVE orgs AS (
@@ -113,14 +115,15 @@ def claim(
              FROM orgs o CROSS JOIN LATERAL (
                SELECT v.job_id, v.variation_index, row_number() OVER (ORDER BY v.not_before) AS turn
                FROM (SELECT job_id, variation_index, not_before FROM variations
-                     WHERE state = 'pending' AND org_id = o.org_id AND not_before <= (SELECT clock_timestamp())
+                     WHERE state = 'pending' AND org_id = o.org_id
+                       AND not_before <= (SELECT clock_timestamp()::timestamptz(3))
                      ORDER BY not_before LIMIT (SELECT most FROM share)) v
              ) c
              WHERE o.org_id IS NOT NULL
            ), locked AS (
              SELECT v.job_id, v.variation_index
              FROM candidates c JOIN variations v USING (job_id, variation_index)
-             WHERE v.state = 'pending' AND v.not_before <= (SELECT clock_timestamp())
+             WHERE v.state = 'pending' AND v.not_before <= (SELECT clock_timestamp()::timestamptz(3))
              ORDER BY c.turn, c.org_id <= %(after)s, c.org_id
              LIMIT %(slots)s FOR UPDATE OF v SKIP LOCKED
            )

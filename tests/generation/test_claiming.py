@@ -83,3 +83,14 @@ def test_the_round_ends_at_an_organisation_with_the_most(after: uuid.UUID, count
 
 def test_an_empty_round_moves_nothing() -> None:
     assert last_served(FIRST, []) == FIRST
+
+
+def test_what_may_start_now_is_claimed_now(database: Database, jobs: Jobs) -> None:
+    """Half of all times are rounded into the future when they are stored; a claim right behind must see them all."""
+    job = jobs.accept(jobs.branded(), variations=1)
+    fan_out(database, job, uuid.uuid4(), room=0)
+    arguments = {"slots": 1, "worker_id": uuid.uuid4(), "lease_seconds": 30.0, "after": FIRST}
+    for _ in range(300):
+        with database.transaction() as connection:
+            [(lease, _)] = variations.claim(connection, **arguments)  # type: ignore[arg-type]
+            variations.put_back(connection, [(lease, 0.0)])
