@@ -1,5 +1,7 @@
 """Turn a poison record into a dead letter: its key and value bytes unchanged, why and where from in headers.
 
+A record that is larger than any dead letter may be (compressed, its topic took it) is named and not repeated: a letter
+that no broker takes would be tried for ever, and its partition stand still.
 The dead letter's `ce_id` is a function of the record's place, so a letter that a crash wrote twice is known as one.
 """
 
@@ -16,11 +18,14 @@ from runtime.publishing import Outgoing
 from runtime.record import Record, header_pairs, raw_bytes
 from runtime.settings import Settings
 from schemas import headers as names
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, MAX_DEAD_LETTER_BYTES
 
 # Never change: readers know a dead letter by ids made from it.
 _NAMESPACE: Final = uuid.UUID("6f0f5f0a-5a0e-5d43-9c39-0b9f0b8b7c55")
 _DETAIL_CHARACTERS: Final = 500
+# What the record's frame in its batch takes is a small part of the difference.
+_MOST_BYTES: Final = MAX_DEAD_LETTER_BYTES - 65_536
+_MOST_KEY_BYTES: Final = 1_024
 
 
 class DeadLetters:
@@ -67,10 +72,15 @@ def dead_letter(record: Record, error: Poison, *, stage: str, dead_letters_topic
     own_ids = [value for name, value in pairs if name == names.CE_ID and value is not None]
     own_id = [(names.DEAD_LETTER_CE_ID, value) for value in own_ids[-1:]]
     kept = [(name, value) for name, value in pairs if name not in ours and value is not None]
+    key, value = raw_bytes(record.key()), value_as_read(record)
+    size = len(key or b"") + len(value or b"") + sum(len(name.encode()) + len(text) for name, text in own_id + kept)
+    if size > _MOST_BYTES:
+        ours[names.DEAD_LETTER_OMITTED] = str(size)
+        key, value, own_id, kept = key if len(key or b"") <= _MOST_KEY_BYTES else None, None, [], []
     return Outgoing(
         topic=dead_letters_topic,
-        key=raw_bytes(record.key()),
-        value=value_as_read(record),
-        headers=[*((name, value.encode()) for name, value in ours.items()), *own_id, *kept],
+        key=key,
+        value=value,
+        headers=[*((name, text.encode()) for name, text in ours.items()), *own_id, *kept],
         as_it_is=True,
     )

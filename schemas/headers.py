@@ -29,6 +29,8 @@ DEAD_LETTER_OFFSET: Final = "dlq_offset"
 DEAD_LETTER_TIME: Final = "dlq_time_ms"
 # The record's own ce_id; the dead letter's is a function of the record's place.
 DEAD_LETTER_CE_ID: Final = "dlq_ce_id"
+# On a dead letter without the record, which was larger than the topic takes: its bytes, key and headers included.
+DEAD_LETTER_OMITTED: Final = "dlq_omitted_bytes"
 # On a record that an operator sent again: `<letter id>/<attempt>`.
 REDRIVE: Final = "dlq_redrive"
 

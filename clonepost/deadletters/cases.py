@@ -43,6 +43,8 @@ class Letter:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     org_id: uuid.UUID | None
+    whole: bool
+    """False where the record was too large to be kept: key, value and headers are then not its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def read_letter(record: Record) -> Letter | None:
         value=value,
         headers=tuple(_own_headers(record)),
         org_id=_organization(value),
+        whole=header(record, headers.DEAD_LETTER_OMITTED) is None,
     )
 
 

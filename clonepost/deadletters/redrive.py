@@ -42,9 +42,16 @@ class Redriver:
     def redrive(self, cases: Sequence[Case]) -> None:
         """Send these again; each must be open or in doubt. On return all are in their topics and marked.
 
-        Raises ClonepostError when somebody else acts on one of them, and BrokerUnavailable or DatabaseUnavailable:
-        then the same call again goes on where this one stopped.
+        Raises ClonepostError when somebody else acts on one of them or one does not hold its record, and
+        BrokerUnavailable or DatabaseUnavailable: then the same call again goes on where this one stopped.
         """
+        for case in cases:
+            if not case.letter.whole:
+                source = case.letter.source
+                raise ClonepostError(
+                    f"letter {case.letter.letter_id} does not hold its record, which was too large and stands at "
+                    f"{source.topic}[{source.partition}] offset {source.offset}; discard the letter"
+                )
         intents = self._intend(cases)
         by_attempt = {(action.letter_id, action.attempt): case for case, action in zip(cases, intents, strict=True)}
         found = self._find(intents)

@@ -22,6 +22,7 @@ from schemas import headers
 from schemas.topics import DEAD_LETTERS, REQUESTS, Topic
 from storage import dead_letters
 from storage.connection import Database
+from tests.dedup.records import Read
 
 
 class Desk:
@@ -108,6 +109,16 @@ def test_a_redrive_that_died_around_its_publish_is_finished_by_the_next_and_doub
     desk.redrive(desk.cases())
     assert {case.state for case in desk.cases()} == {"redriven"}
     assert len(desk.redriven()) == 3
+
+
+def test_a_letter_without_its_record_is_not_sent_again(desk: Desk) -> None:
+    desk.fail(Read(b"key", b"large" * 500_000, at_partition=3, at_offset=7))
+    (case,) = desk.cases()
+    assert (case.letter.key, case.letter.value, case.letter.whole) == (b"key", None, False)
+    with pytest.raises(ClonepostError, match=r"clone\.requests\[3\] offset 7"):
+        desk.redrive([case])
+    assert desk.redriven() == []
+    assert [case.state for case in desk.cases()] == ["open"]
 
 
 def test_a_letter_that_a_crash_wrote_twice_is_one_case(desk: Desk) -> None:

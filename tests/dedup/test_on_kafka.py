@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from clonepost.deadletters.cases import read_letter
 from consumers.dedup.consumer import STAGE, DedupHandler
 from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
@@ -152,6 +153,30 @@ def test_replies_reach_their_askers_and_poison_stops_nobody(
     )
     assert sorted(m.value() or b"" for m in letters) == sorted(r.value_bytes or b"" for r in junk)
     assert world.wallet(project.org_id)[1:] == (2 * VIDEO_PRICE, 2)
+
+
+def test_a_record_that_is_larger_than_any_dead_letter_stops_nobody(
+    settings: Settings, publisher: Publisher, world: World, logs: dict[Topic, Log]
+) -> None:
+    """Compressed it is small, and the broker takes it; as a dead letter no broker would."""
+    key, large = str(uuid.uuid4()).encode(), b"large" * 1_000_000
+    huge = [Read(key, large), Read(key, b"junk").with_headers(ce_id="1" * 5_000_000), Read(large, b"junk")]
+    writer = Publisher(settings, **{"message.max.bytes": 10_000_000})
+    writer.publish(_produced(settings, [*huge, clone(world.project())], partition=0))
+    writer.close()
+
+    with _running(settings, publisher):
+        letters = logs[DEAD_LETTERS].until(3)
+        [accepted] = _events(logs[ADMISSIONS].until(1), ADMISSIONS)
+
+    assert accepted[0] == "CloneAccepted"
+    read = sorted((letter for record in letters if (letter := read_letter(record))), key=lambda one: one.source.offset)
+    assert [(one.key, one.value, one.headers, one.whole) for one in read] == [
+        (key, None, (), False),
+        (key, None, (), False),
+        (None, None, (), False),
+    ]
+    assert [one.reason for one in read] == ["TOO_LARGE", "UNKNOWN_FRAMING", "UNKNOWN_FRAMING"]
 
 
 class _Unacknowledged:
