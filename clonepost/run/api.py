@@ -5,7 +5,7 @@ import gc
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -111,6 +111,8 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
         await reads.open()
         keys = KeyRing()
         refreshing = asyncio.create_task(_refresh_keys(reads, keys))
+        # It only ends by a defect; a process that went on without it would let revoked keys in for ever.
+        refreshing.add_done_callback(lambda _: stopping.set())
         kafka = await asyncio.to_thread(_connect, settings, loop, stopping)
         starting.application = _application(settings, kafka, reads, watch, keys)
         _spare_the_collector()
@@ -118,10 +120,12 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
     finally:
         server.should_exit = True
         await serving
-        if refreshing is not None:
-            refreshing.cancel()
         if kafka is not None:
             await asyncio.to_thread(kafka.close)
+        if refreshing is not None:
+            refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await refreshing
         await reads.close()
 
 

@@ -24,16 +24,31 @@ from producer.ratelimit import RateLimiter
 from producer.routing import Gate
 from runtime.async_producer import AsyncProducer
 from runtime.settings import Settings
+from storage.admin import create_database, drop_database
 from storage.keys import ApiKey, hash_secret
 from tests.awaiting import eventually
 from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
 from tests.http.answers import refused
 from tests.http.judge import SILENCE, Judge
-from tests.servers import database_away
+from tests.servers import database_at, database_away
 
 KEY = "lp_test_k_s"
 BODY = {"projectId": str(uuid.UUID(int=1)), "sourcePlatformPostId": "x"}
+
+
+def test_an_api_that_cannot_renew_its_keys_ends(settings: Settings, postgres: str, tmp_path: Path) -> None:
+    """A database without our tables is no outage: with stale keys for ever, or none, it would only look alive."""
+    name = f"empty_{uuid.uuid4().hex[:12]}"
+    create_database(postgres, name)
+    service = Pipeline(settings, tmp_path, {"DATABASE_URL": database_at(postgres, name)})
+    try:
+        child = service.launch("api")
+        eventually(lambda: child.check() is not None, what="the process ends")
+        assert "api_keys" in service.log("api")
+    finally:
+        service.close()
+        drop_database(postgres, name)
 
 
 @pytest.fixture
