@@ -161,7 +161,8 @@ def test_a_record_that_is_larger_than_any_dead_letter_stops_nobody(
     """Compressed it is small, and the broker takes it; as a dead letter no broker would."""
     key, large = str(uuid.uuid4()).encode(), b"large" * 1_000_000
     huge = [Read(key, large), Read(key, b"junk").with_headers(ce_id="1" * 5_000_000), Read(large, b"junk")]
-    writer = Publisher(settings, **{"message.max.bytes": 10_000_000})
+    sizes: dict[str, Any] = {"message.max.bytes": 10_000_000}
+    writer = Publisher(settings, **sizes)
     writer.publish(_produced(settings, [*huge, clone(world.project())], partition=0))
     writer.close()
 
