@@ -31,13 +31,21 @@ def board_expressions() -> list[str]:
 def exported() -> dict[str, set[str]]:
     """Every series of ours, with the names of its labels."""
     names: dict[str, set[str]] = {}
-    for metric in vars(metrics).values():
-        if not hasattr(metric, "_labelnames"):
-            continue
-        labels = set(metric._labelnames)
-        kinds = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-        for suffix in kinds[metric._type]:
-            names[metric._name + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
+    declared = [
+        (metric._name, metric._type, metric._labelnames)
+        for metric in vars(metrics).values()
+        if hasattr(metric, "_labelnames")
+    ]
+    # What is counted by hand says its labels only when it is collected.
+    collected = [
+        (family.name, family.type, family._labelnames)
+        for family in REGISTRY.collect()
+        if hasattr(family, "_labelnames")
+    ]
+    kinds = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+    for name, kind, labels in [*declared, *collected]:
+        for suffix in kinds[kind]:
+            names[name + suffix] = {*labels} | ({"le"} if suffix == "_bucket" else set())
     return names
 
 

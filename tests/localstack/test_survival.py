@@ -79,6 +79,9 @@ def test_jobs_survive_down_and_up(stack: Stack) -> None:
     job = accepted.json()["jobId"]
     partner.ended(job)
     kept = ("/v1/jobs/" + job, f"/v1/content/{first}", f"/v1/content/{first}/progress")
+    eventually(
+        lambda: partner("GET", kept[-1]).json()["stage"] == "finalizing", what="its assets are made", bound_seconds=120
+    )
     before = [partner("GET", path).content for path in kept]
     ledger = ("credits", "ledger", "--organization", organization, "--json")
     entries = json.loads(stack.succeeds(*ledger))
