@@ -75,7 +75,8 @@ def tenant(pipeline: Pipeline) -> Tenant:
 @pytest.fixture
 def confluent(apicurio: Apicurio) -> Iterator[SchemaRegistryClient]:
     """Another system's client of the registry."""
-    with SchemaRegistryClient({"url": apicurio.url}) as client:
+    # By itself this client waits for ever: an answer that does not come is asked for again on another connection.
+    with SchemaRegistryClient({"url": apicurio.url, "timeout": 10, "max.retries": 5}) as client:
         yield client
 
 
