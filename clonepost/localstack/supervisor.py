@@ -135,12 +135,13 @@ class Supervisor:
         self._publish()
 
     def _take_ports(self) -> tuple[int, int]:
+        """The ports that this home had last where they are free: whoever holds an address of it keeps it."""
         asked, last = self._options.http_port, self._home.ports()
         if asked is not None:
             http = self._ports.take_exactly(asked)
         else:
-            http = self._ports.take(port for port in (ports.HTTP, last.get("http")) if port)
-        kafka = self._ports.take(port for port in (ports.KAFKA, last.get("kafka")) if port)
+            http = self._ports.take((last.get("http", ports.HTTP), ports.HTTP))
+        kafka = self._ports.take((last.get("kafka", ports.KAFKA), ports.KAFKA))
         self._home.remember_ports({"http": http, "kafka": kafka})
         return http, kafka
 

@@ -54,11 +54,14 @@ def test_2_a_later_record_that_took_the_place_of_the_first(good: Snapshot) -> No
 
 def test_2_a_conflict_that_was_judged_as_something_else(good: Snapshot) -> None:
     claimed = {(claim.org, claim.container) for claim in good.tables.claims}
+    of_job = Facts(good).refusals_of_job
     refusal = first(
         good.tables.refusals,
         lambda r: (
             (r.code, r.kind) == ("CONFLICT", "clone")
             and (r.org, r.container) in claimed
+            # The same request sent again has another refusal, which is still there to be shown.
+            and len(of_job[r.org, r.job]) == 1
             and asked_over_kafka(good, (r.partition, r.offset))
         ),
     )
