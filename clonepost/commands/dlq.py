@@ -20,10 +20,9 @@ from clonepost.deadletters.redrive import discard as discard_cases
 from runtime.errors import ClonepostError
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Publisher
+from runtime.schema_registry import connect_to_read
 from runtime.settings import Settings
 from runtime.tailing import tail
-from schemas import codec
-from schemas.events import EVENT_NAMES
 from schemas.headers import rfc3339
 from schemas.topics import DEAD_LETTERS
 from storage import dead_letters
@@ -101,7 +100,7 @@ def show(letter: Annotated[str, typer.Argument(help="The letter's id.")], home: 
             "detail": case.latest.detail,
             "headers": {name: value.decode("utf-8", "replace") for name, value in case.letter.headers},
             "valueHex": None if case.letter.value is None else case.letter.value.hex(),
-            "record": _decoded(case.letter.value),
+            "record": case.letter.fields,
             "actions": [
                 {
                     "attempt": action.attempt,
@@ -205,7 +204,8 @@ def _read(settings: Settings, database_url: str) -> list[Case]:
     with Console(stderr=True).status("reading dead letters"):
         partitions = KafkaAdmin(settings).topic(topic).partitions
         records = tail(settings, topic, partitions=partitions, from_beginning=True, until_end=True)
-        letters = [letter for record in records if (letter := read_letter(record)) is not None]
+        framing = connect_to_read(settings)
+        letters = [letter for record in records if (letter := read_letter(record, framing)) is not None]
         with (
             closing(Database(database_url, application_name="clonepost-dlq")) as database,
             database.transaction() as connection,
@@ -245,13 +245,6 @@ def _shown(case: Case) -> dict[str, Any]:
         "orgId": None if letter.org_id is None else str(letter.org_id),
         "redrives": case.redrives,
     }
-
-
-def _decoded(value: bytes | None) -> Any:
-    try:
-        return codec.decode(value, frozenset(EVENT_NAMES)).record
-    except codec.UndecodableRecord:
-        return None
 
 
 def _actor(by: str | None) -> str:

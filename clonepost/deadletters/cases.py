@@ -5,10 +5,12 @@ letter says that it came from there. A header alone is not believed, since anyon
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from runtime.errors import RegistryUnavailable
+from runtime.framing import Framing
 from runtime.record import Record, header, header_pairs, raw_bytes
 from schemas import codec, headers
 from schemas.events import EVENT_NAMES
@@ -31,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. `headers` are the record's own, as it came; `org_id` is None where it cannot be read."""
+    """One dead letter. `headers` are the record's own, as it came; `fields` is None where it cannot be decoded."""
 
     letter_id: uuid.UUID
     source: Place
@@ -42,9 +44,14 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-    org_id: uuid.UUID | None
+    fields: Mapping[str, Any] | None
     whole: bool
     """False where the record was too large to be kept: key, value and headers are then not its own."""
+
+    @property
+    def org_id(self) -> uuid.UUID | None:
+        """The organisation that the record names."""
+        return parse_uuid((self.fields or {}).get("orgId") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,11 @@ class Case:
         return sum(action.kind == "redrive" for action in self.actions)
 
 
-def read_letter(record: Record) -> Letter | None:
-    """The letter that a record of clone.dead-letters is; None for what no stage of ours has written."""
+def read_letter(record: Record, framing: Framing | None = None) -> Letter | None:
+    """The letter that a record of clone.dead-letters is; None for what no stage of ours has written.
+
+    `framing` is the schema registry's, where there is one: its bytes stay as they came, and `fields` can be read.
+    """
     letter_id = parse_uuid(header(record, headers.CE_ID) or "")
     topic = header(record, headers.DEAD_LETTER_TOPIC)
     numbers = [
@@ -84,18 +94,14 @@ def read_letter(record: Record) -> Letter | None:
         key=raw_bytes(record.key()),
         value=value,
         headers=tuple(_own_headers(record)),
-        org_id=_organization(value),
+        fields=_decoded(value, framing),
         whole=header(record, headers.DEAD_LETTER_OMITTED) is None,
     )
 
 
 def cases(letters: Iterable[Letter], actions: Sequence[Action]) -> list[Case]:
     """Every case, by the order of its first letter."""
-    sent_to = {
-        Place(action.topic or "", action.partition or 0, action.record_offset): action.letter_id
-        for action in actions
-        if action.record_offset is not None
-    }
+    sent_to = {place: action.letter_id for action in actions if (place := _sent_to(action)) is not None}
     files: dict[uuid.UUID, _File] = {}
     # A letter that a crash wrote twice has one id.
     for letter in {letter.letter_id: letter for letter in letters}.values():
@@ -119,22 +125,21 @@ def _case(case_id: uuid.UUID, file: _File) -> Case | None:
     latest = first
     state: State = "open"
     if file.actions:
-        last = file.actions[-1]
         failed_again = {letter.source: letter for letter in file.letters}
         for action in file.actions:
-            if action.record_offset is not None:
-                place = Place(action.topic or "", action.partition or 0, action.record_offset)
+            if (place := _sent_to(action)) is not None:
                 latest = failed_again.get(place, latest)
-        state = _state(last, latest)
+        state = _state(file.actions[-1], latest)
     return Case(first, latest, tuple(file.actions), state)
 
 
 def _state(last: Action, latest: Letter) -> State:
     if last.kind == "discard":
         return "discarded"
-    if last.record_offset is None:
+    place = _sent_to(last)
+    if place is None:
         return "redriving"
-    return "open" if latest.source == Place(last.topic or "", last.partition or 0, last.record_offset) else "redriven"
+    return "open" if latest.source == place else "redriven"
 
 
 def _own_headers(record: Record) -> Iterable[tuple[str, bytes]]:
@@ -147,9 +152,17 @@ def _own_headers(record: Record) -> Iterable[tuple[str, bytes]]:
             yield name, value
 
 
-def _organization(value: bytes | None) -> uuid.UUID | None:
+def _decoded(value: bytes | None, framing: Framing | None) -> Mapping[str, Any] | None:
     try:
-        record = codec.decode(value, _ANY_RECORD).record
-    except codec.UndecodableRecord:
+        fields: Mapping[str, Any] = codec.decode(framing.incoming(value) if framing else value, _ANY_RECORD).record
+    except (codec.UndecodableRecord, RegistryUnavailable):
+        # A registry that is away makes a letter less readable; it can be sent again all the same.
         return None
-    return parse_uuid(record.get("orgId") or "")
+    return fields
+
+
+def _sent_to(action: Action) -> Place | None:
+    """Where a redrive was found in the log."""
+    if action.record_offset is None:
+        return None
+    return Place(action.topic or "", action.partition or 0, action.record_offset)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clonepost.deadletters.cases import read_letter
 from runtime.dead_letters import dead_letter
 from runtime.errors import Poison, RegistryUnavailable
 from runtime.framing import Framing
@@ -81,3 +82,17 @@ def test_a_dead_letter_has_the_bytes_as_they_stood_in_the_topic() -> None:
         read = framing.record(Read(b"k", value))
         letter = dead_letter(read, Poison("WRONG_KEY", "…"), stage="dedup", dead_letters_topic="clone.dead-letters")
         assert on_the_wire(letter, framing) == value
+
+
+def test_a_letter_in_the_wire_format_can_be_read_and_keeps_its_bytes() -> None:
+    framing = Framing(IDS, Asked({}))
+    value = framing.outgoing(REPLY)
+    poison = framing.record(Read(b"k", value))
+    sent = dead_letter(poison, Poison("WRONG_KEY", "…"), stage="dedup", dead_letters_topic="clone.dead-letters")
+    record = Read(sent.key, sent.value, tuple(sent.headers))
+    with_registry, without = read_letter(record, framing), read_letter(record)
+    assert with_registry is not None
+    assert without is not None
+    assert with_registry.value == without.value == value
+    assert with_registry.fields == codec.decode(REPLY, frozenset({"CloneReply"})).record
+    assert without.fields is None
