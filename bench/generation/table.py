@@ -7,7 +7,8 @@ from statistics import mean
 from typing import Final
 
 from bench.generation.across import LARGE, large_run, ten_jobs
-from bench.generation.bars import Tally, bars
+from bench.generation.bars import bars
+from bench.generation.bars.verdict import Tally
 from bench.generation.corpus import Half, brands, sources
 from bench.generation.trial import Trial, run
 

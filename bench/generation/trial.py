@@ -1,7 +1,6 @@
 """One job of the bench: a source, a brand and a mode, and the variations that came of it."""
 
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +9,7 @@ from consumers.generation.analysis.blueprint import Blueprint
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.gate.usable import spoken_by
 from consumers.generation.generators import GenerationFailed, Made, Order
-from consumers.generation.writing.embedded import EmbeddedRealiser
-from storage.material import Material
+from consumers.generation.standalone import embedded, standalone
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +63,23 @@ def run(
     generator: ComposedGenerator | None = None,
 ) -> Trial:
     """Make a job's variations, in order, in a generator that knows nothing of earlier jobs unless it is given."""
-    job_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{source!r}/{brand!r}/{mode}/{ordinal}/{language}")
-    nobody = uuid.UUID(int=0)
-    material = Material(
-        job_id=job_id,
-        container_id=nobody,
-        org_id=nobody,
-        project_id=nobody,
-        traceparent=None,
+    material = standalone(
+        source,
+        brand,
         mode=mode,
         variations=variations,
-        overrides=overrides or {},
         ordinal=ordinal,
-        brand=brand,
-        layer_format=layer_format,
-        platform=None,
         language=language,
-        source=source,
+        layer_format=layer_format,
+        overrides=overrides,
     )
     maker = generator or embedded()
     trial = Trial(source, brand, mode, language, layer_format, variations, analyse(source), [], [])
     for index in range(variations):
         begun = time.process_time()
         try:
-            trial.made.append(maker.generate(Order(str(job_id), index, 1, material), lambda step: None))
+            trial.made.append(maker.generate(Order(str(material.job_id), index, 1, material), lambda step: None))
         except GenerationFailed as failure:
             trial.failures.append(str(failure))
         trial.seconds.append(time.process_time() - begun)
     return trial
-
-
-def embedded() -> ComposedGenerator:
-    """The generator under test."""
-    return ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=None)

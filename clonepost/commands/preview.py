@@ -1,7 +1,6 @@
 """`clonepost preview`: a source and a brand in, creatives side by side out; no services."""
 
 import json
-import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from rich.text import Text
 from clonepost.commands.options import JsonOption, print_json
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.generators import GenerationFailed, Made, Order
-from consumers.generation.writing.embedded import EmbeddedRealiser
+from consumers.generation.standalone import embedded, standalone
 from runtime.errors import ClonepostError
 from schemas.reference import Brand, Segment, Shot
 from storage.material import Material
@@ -39,8 +38,16 @@ def preview(
 
     Example:  clonepost preview source.json --brand brand.json --mode reimagine --variations 3
     """
-    material = _material(_read(source), _brand(brand), mode, variations, layer_format, language, ordinal)
-    generator = ComposedGenerator(EmbeddedRealiser(), waits=False, lease_ahead=None)
+    material = standalone(
+        _source(source),
+        _brand(brand),
+        mode=mode,
+        variations=variations,
+        ordinal=ordinal,
+        language=language,
+        layer_format=layer_format,
+    )
+    generator = embedded()
     made = [_make(generator, material, index) for index in range(variations)]
     if as_json:
         print_json([_document(one) for one in made])
@@ -82,37 +89,12 @@ def _panel(index: int, made: Made | GenerationFailed) -> Panel:
     return Panel(Group(*parts), title=title, width=_WIDTH)
 
 
-def _material(
-    source: dict[str, Any],
-    brand: dict[str, Any],
-    mode: str,
-    variations: int,
-    layer_format: str,
-    language: str,
-    ordinal: int,
-) -> Material:
+def _source(path: Path) -> dict[str, Any]:
+    found = _read(path)
     for key, model in (("transcript", Segment), ("shots", Shot)):
-        for item in source.get(key) or ():
+        for item in found.get(key) or ():
             _valid(model, item, f"the source's {key}")
-    nobody = uuid.UUID(int=0)
-    # The same source, brand and options are the same job, so they show the same creatives.
-    job_id = uuid.uuid5(nobody, json.dumps([source, brand, mode, layer_format, language, ordinal], sort_keys=True))
-    return Material(
-        job_id=job_id,
-        container_id=nobody,
-        org_id=nobody,
-        project_id=nobody,
-        traceparent=None,
-        mode=mode,
-        variations=variations,
-        overrides={},
-        ordinal=ordinal,
-        brand=brand,
-        layer_format=layer_format,
-        platform=None,
-        language=language,
-        source=source,
-    )
+    return found
 
 
 def _brand(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A sample of the bars that `clonepost bench generation` measures in full."""
 
-from bench.generation.bars import self_bleu
+from bench.generation.bars.sets import self_bleu
 from bench.generation.table import LEAST, Results, measure
 from bench.generation.tokens import tokens
 
