@@ -79,6 +79,7 @@ class FanOutHandler:
         pool = self._pool
         leases: list[Lease] = []
         pending = 0
+        pool.await_room(read.variations)
         with pool.leasing() as room:
             with self._database.transaction() as connection:
                 if read.accepted:
@@ -111,6 +112,8 @@ class _Read:
 
     accepted: dict[uuid.UUID, tuple[uuid.UUID, str | None]] = field(default_factory=dict)
     canceled: dict[uuid.UUID, Ended] = field(default_factory=dict)
+    variations: int = 0
+    """How many the accepted jobs ask for."""
 
     def add(self, record: Record, value: bytes | None) -> None:
         """Sort one record in. Raises Poison."""
@@ -128,6 +131,8 @@ class _Read:
             raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {decoded.name}")
         traceparent = valid_traceparent(header(record, TRACEPARENT))
         if decoded.name == "CloneAccepted":
+            if job_id not in self.accepted:
+                self.variations += cast("CloneAccepted", fields)["variations"]
             self.accepted[job_id] = container_id, traceparent
         else:
             self.canceled[job_id] = Ended(job_id, container_id, traceparent, ())

@@ -31,6 +31,7 @@ from storage.variations import Lease
 _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS: Final = 0.5
+_ROOM_SECONDS: Final = 1.0
 _FINISH_SECONDS: Final = 8.0
 _COMMIT_SECONDS: Final = 2.0
 _JOIN_SECONDS: Final = 1.0
@@ -95,6 +96,16 @@ class Pool:
         self._workers.start()
         for thread in self._threads.values():
             thread.start()
+
+    def await_room(self, wanted: int) -> None:
+        """Wait a moment for room for so many variations that are still records, where the pool will soon have it.
+
+        Rows that are made pending and leased later are written once more: three times as much work for Postgres as
+        making them leased. A generator that waits has room when its provider answers, and nobody knows when that is;
+        where older rows are pending, new ones go behind them.
+        """
+        if wanted <= self._lease_ahead and not (self._generator.waits or self._pending_expected or self._stopping):
+            self._held.await_at_most(self._lease_ahead - wanted, timeout_seconds=_ROOM_SECONDS)
 
     @contextmanager
     def leasing(self) -> Iterator[int]:

@@ -43,7 +43,7 @@ class Held:
 
     def __init__(self) -> None:
         self._tasks: dict[Lease, Task] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -56,7 +56,14 @@ class Held:
     def drop(self, leases: Iterable[Lease]) -> list[Task]:
         """Their results are committed, or their leases are gone. Returns those that were held."""
         with self._lock:
-            return [task for lease in leases if (task := self._tasks.pop(lease, None)) is not None]
+            dropped = [task for lease in leases if (task := self._tasks.pop(lease, None)) is not None]
+            self._lock.notify_all()
+            return dropped
+
+    def await_at_most(self, count: int, *, timeout_seconds: float) -> None:
+        """Wait until no more than `count` are held, but no longer than that."""
+        with self._lock:
+            self._lock.wait_for(lambda: len(self._tasks) <= count, timeout_seconds)
 
     def snapshot(self) -> list[Task]:
         """The tasks held now."""

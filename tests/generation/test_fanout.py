@@ -84,6 +84,30 @@ def test_older_pending_rows_come_before_new_jobs(database: Database, recorder: R
         assert room == 0
 
 
+def test_rows_are_made_leased_where_there_is_room_in_a_moment(
+    database: Database, recorder: Recorder, jobs: Jobs, new_pool: NewPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not pending, to be leased by another write."""
+    gate = Gate()
+    pool = new_pool(Steered(gate.make, lease_ahead=4, waits=False))
+    eventually(lambda: not pool._pending_expected, what="the pool has found nothing pending")
+    fan_out = FanOut(database, recorder, pool)
+    fan_out(accepted(jobs.accept()))
+    patiently = pool._held.await_at_most
+
+    def await_at_most(count: int, *, timeout_seconds: float) -> None:
+        gate.opened.set()
+        patiently(count, timeout_seconds=60)
+
+    monkeypatch.setattr(pool._held, "await_at_most", await_at_most)
+    made_pending: list[bool] = []
+    monkeypatch.setattr(pool, "expect_pending", lambda: made_pending.append(True))
+    second = jobs.accept()
+    fan_out(accepted(second))
+    assert jobs.variations(second)[0]["worker_id"] == pool.worker_id
+    assert not made_pending
+
+
 def test_a_cancel_ends_the_job_and_is_announced_each_time(fan_out: FanOut, jobs: Jobs) -> None:
     job = jobs.accept()
     fan_out(accepted(job))

@@ -106,10 +106,9 @@ class Jobs(World):
 
 
 class Steered:
-    """A generator that waits, and does what the test says."""
+    """A generator that does what the test says."""
 
     name = "steered/1"
-    waits = True
 
     def __init__(
         self,
@@ -117,8 +116,10 @@ class Steered:
         *,
         lease_ahead: int | None = None,
         needs_material: bool = False,
+        waits: bool = True,
     ) -> None:
         self._make = make
+        self.waits = waits
         self.lease_ahead = lease_ahead
         self.needs_material = needs_material
         self.orders: list[Order] = []
