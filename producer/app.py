@@ -1,7 +1,9 @@
 """The ASGI application: the hot route by hand, the rest through Starlette, one envelope and request id for all."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -16,7 +18,7 @@ from producer.ingest.cancel import CancelRoute
 from producer.ingest.clone import CloneRoute
 from producer.ratelimit import Headers
 from producer.read.parameters import path_id
-from producer.routing import Caller, Gate, answer_of, keyed, respond
+from producer.routing import Caller, Entry, Gate, answer_of, keyed, respond
 from runtime import metrics
 from schemas.errors import ErrorCode
 from schemas.ids import format_id, new_request_id
@@ -25,6 +27,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Respond = Callable[[Answer], None]
+_Answering = Callable[[Headers, Answer | Exception], None]
 BeginClone = Callable[[str, Mapping[bytes, bytes], bytes, Respond], None]
 
 _CONTENT: Final = "/v1/content/"
@@ -43,6 +46,7 @@ class Application:
         self, gate: Gate, clone: CloneRoute, cancel: CancelRoute, routes: list[Route], open_routes: list[Route]
     ) -> None:
         self._gate = gate
+        self._beginning: set[asyncio.Task[None]] = set()
         self._clone = clone
         self._cancel = cancel
         cancel_route = Route(
@@ -77,24 +81,42 @@ class Application:
         """
         started = time.perf_counter()
         request_id = format_id("req", new_request_id())
-        limit_headers: Headers = ()
-
-        def answered(found: Answer | Exception) -> None:
-            answer = found if isinstance(found, Answer) else answer_of(found, request_id)
-            respond(_complete(answer, limit_headers, request_id))
-            metrics.observe_http("clone-from-post", answer.status, time.perf_counter() - started)
-
+        headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
+        answer = partial(_answer, request_id, started, respond)
         try:
-            headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
-            caller, limit_headers = self._gate.enter(
-                headers, request_id, scope="content:write", endpoint_class="long-running"
-            )
+            entry = self._gate.enter(headers, request_id, scope="content:write", endpoint_class="long-running")
+        except Exception as error:  # noqa: BLE001 -- the edge: everything becomes an envelope, defects are logged
+            answer((), error)
+            return
+        if entry is not None:
+            self._begin_admitted(entry, container, headers, body, answer)
+        else:
+            task = asyncio.ensure_future(self._begin_later(request_id, container, headers, body, answer))
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+
+    async def _begin_later(
+        self, request_id: str, container: str, headers: dict[str, str], body: bytes, answer: _Answering
+    ) -> None:
+        try:
+            entry = await self._gate.admit(headers, request_id, scope="content:write", endpoint_class="long-running")
+        except Exception as error:  # noqa: BLE001 -- the edge: everything becomes an envelope, defects are logged
+            answer((), error)
+        else:
+            self._begin_admitted(entry, container, headers, body, answer)
+
+    def _begin_admitted(
+        self, entry: Entry, container: str, headers: dict[str, str], body: bytes, answer: _Answering
+    ) -> None:
+        caller, limit_headers = entry
+        answered = partial(answer, limit_headers)
+        try:
             check_json_head(headers.get("content-type", ""), headers.get("content-length", ""))
             self._clone.begin(
                 caller.key,
                 container,
                 body,
-                request_id=request_id,
+                request_id=caller.request_id,
                 idempotency_key=headers.get("idempotency-key"),
                 traceparent=caller.traceparent,
                 answered=answered,
@@ -108,7 +130,7 @@ class Application:
         try:
             sent: dict[bytes, bytes] = dict(scope["headers"])
             headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
-            caller, limit_headers = self._gate.enter(
+            caller, limit_headers = await self._gate.admit(
                 headers, request_id, scope="content:write", endpoint_class="long-running"
             )
             answer = await self._clone.post(
@@ -132,6 +154,14 @@ class Application:
 
     async def _never(self, _request: Request) -> Response:
         raise AssertionError("the clone route is served before Starlette sees it")
+
+
+def _answer(
+    request_id: str, started: float, respond: Respond, limit_headers: Headers, found: Answer | Exception
+) -> None:
+    answer = found if isinstance(found, Answer) else answer_of(found, request_id)
+    respond(_complete(answer, limit_headers, request_id))
+    metrics.observe_http("clone-from-post", answer.status, time.perf_counter() - started)
 
 
 def _complete(answer: Answer, limit_headers: Headers, request_id: str) -> Answer:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from producer.auth import KeyRing, require_scope
 from producer.errors import Answer, ApiError, unavailable
-from producer.ratelimit import EndpointClass, RateLimiter
+from producer.ratelimit import EndpointClass, Headers, Limits
 from runtime.errors import Retryable
 from runtime.trace import new_traceparent, valid_traceparent
 from schemas.errors import ErrorCode
@@ -27,31 +27,46 @@ class Caller(NamedTuple):
     traceparent: str
 
 
+Entry = tuple[Caller, Headers]
+"""Who asks, and the rate-limit headers of the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets requests in: key, then scope, then rate limit."""
+    """Lets requests in: key, then rate limit, then scope."""
 
     keys: KeyRing
-    limits: RateLimiter
+    limits: Limits
 
     def enter(
-        self,
-        headers: Mapping[str, str],
-        request_id: str,
-        *,
-        scope: str | None,
-        endpoint_class: EndpointClass,
-    ) -> tuple[Caller, tuple[tuple[bytes, bytes], ...]]:
-        """The caller and the rate-limit headers of the answer. Raises ApiError."""
+        self, headers: Mapping[str, str], request_id: str, *, scope: str | None, endpoint_class: EndpointClass
+    ) -> Entry | None:
+        """The entry, or None where it has to be waited for: then `admit` is to be called. Raises ApiError."""
         key = self.keys.authenticate(headers.get("x-api-key"), headers.get("authorization"))
         limit_headers = self.limits.take(key.key_id, key.tier, endpoint_class)
-        try:
-            require_scope(key, scope)
-        except ApiError as error:
-            error.headers = (*error.headers, *limit_headers)
-            raise
-        traceparent = valid_traceparent(headers.get("traceparent")) or new_traceparent()
-        return Caller(key, request_id, traceparent), limit_headers
+        return None if limit_headers is None else _entry(key, headers, request_id, scope, limit_headers)
+
+    async def admit(
+        self, headers: Mapping[str, str], request_id: str, *, scope: str | None, endpoint_class: EndpointClass
+    ) -> Entry:
+        """The entry, as soon as it is known. Raises ApiError."""
+        key = self.keys.authenticate(headers.get("x-api-key"), headers.get("authorization"))
+        limit_headers = self.limits.take(key.key_id, key.tier, endpoint_class)
+        if limit_headers is None:
+            limit_headers = await self.limits.wait(key.key_id, key.tier, endpoint_class)
+        return _entry(key, headers, request_id, scope, limit_headers)
+
+
+def _entry(
+    key: ApiKey, headers: Mapping[str, str], request_id: str, scope: str | None, limit_headers: Headers
+) -> Entry:
+    try:
+        require_scope(key, scope)
+    except ApiError as error:
+        error.headers = (*error.headers, *limit_headers)
+        raise
+    traceparent = valid_traceparent(headers.get("traceparent")) or new_traceparent()
+    return Caller(key, request_id, traceparent), limit_headers
 
 
 Handler = Callable[[Request, Caller], Awaitable[Answer | Response]]
@@ -64,9 +79,11 @@ def keyed(
 
     async def endpoint(request: Request) -> Response:
         request_id: str = request.scope["request_id"]
-        limit_headers: tuple[tuple[bytes, bytes], ...] = ()
+        limit_headers: Headers = ()
         try:
-            caller, limit_headers = gate.enter(request.headers, request_id, scope=scope, endpoint_class=endpoint_class)
+            caller, limit_headers = await gate.admit(
+                request.headers, request_id, scope=scope, endpoint_class=endpoint_class
+            )
             answer = await handler(request, caller)
         except Exception as error:  # noqa: BLE001 -- the edge: everything becomes an envelope, defects are logged
             answer = answer_of(error, request_id)

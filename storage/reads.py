@@ -4,23 +4,14 @@ Asynchronous, on a small pool. Raises DatabaseUnavailable within two seconds whe
 or frozen. Times are Unix milliseconds.
 """
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
-
-from runtime.errors import DatabaseUnavailable
 from storage import keys
-from storage.connection import checked, connection_arguments, domain_errors
 from storage.keys import ApiKey
-
-Row = dict[str, Any]
+from storage.questions import Questions, Row
 
 _POOL_WAIT_SECONDS: Final = 1.0
 _READ_SECONDS: Final = 2.0
@@ -59,25 +50,21 @@ class Reads:
 
     def __init__(self, database_url: str, *, connections: int = 8) -> None:
         """Nothing is opened before `open`. Raises Fatal when the address is malformed."""
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]] = AsyncConnectionPool(
-            checked(database_url),
-            kwargs={**connection_arguments("clonepost-api"), "autocommit": True, "row_factory": dict_row},
-            min_size=1,
-            max_size=connections,
-            timeout=_POOL_WAIT_SECONDS,
-            reconnect_timeout=5,
-            open=False,
-            check=AsyncConnectionPool.check_connection,
+        self._questions = Questions(
+            database_url,
+            application_name="clonepost-api",
+            connections=connections,
+            connection_seconds=_POOL_WAIT_SECONDS,
+            answer_seconds=_READ_SECONDS,
         )
-        self._reading: set[asyncio.Task[list[Row]]] = set()
 
     async def open(self) -> None:
         """Start connecting, without waiting for it."""
-        await self._pool.open(wait=False)
+        await self._questions.open()
 
     async def close(self) -> None:
-        """Close the pool."""
-        await self._pool.close()
+        """Close the connections."""
+        await self._questions.close()
 
     async def keys(self) -> dict[str, ApiKey]:
         """Every key in force."""
@@ -260,38 +247,8 @@ class Reads:
         """Raise DatabaseUnavailable unless Postgres answers and has the tables."""
         await self._one("SELECT 1 AS ok FROM dedup_progress LIMIT 1", {})
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Row]]:
-        # A pool that has no connection in time raises an OperationalError too.
-        with domain_errors():
-            async with self._pool.connection() as connection:
-                yield connection
-
     async def _all(self, statement: str, parameters: Row) -> list[Row]:
-        # A task of its own, since psycopg takes up to ten seconds to give up a statement on a server that is frozen:
-        # the caller is answered after two, and the task goes on giving up.
-        task = asyncio.create_task(self._read(statement, parameters))
-        self._reading.add(task)
-        task.add_done_callback(self._forget)
-        try:
-            done, _ = await asyncio.wait([task], timeout=_READ_SECONDS)
-        finally:
-            task.cancel()
-        if not done:
-            raise DatabaseUnavailable(f"postgres: no answer within {_READ_SECONDS:.0f} s")
-        return task.result()
-
-    async def _read(self, statement: str, parameters: Row) -> list[Row]:
-        async with self._connection() as connection:
-            cursor = await connection.execute(statement, parameters)
-            rows: list[Row] = await cursor.fetchall()
-            return rows
-
-    def _forget(self, task: asyncio.Task[list[Row]]) -> None:
-        self._reading.discard(task)
-        if not task.cancelled():
-            # Looked at, so that an answer nobody waits for any more is not reported as lost.
-            task.exception()
+        return await self._questions.all(statement, parameters)
 
     async def _one(self, statement: str, parameters: Row) -> Row | None:
         rows = await self._all(statement, parameters)

@@ -405,6 +405,25 @@ jobs = Table(
     postgresql_with={"fillfactor": "60"},
 )
 
+# --- Rate limits: written by api alone ------------------------------------------------------------------------------
+
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    # The tokens of one key and class that no API process has leased. Below 0: more was spent while Postgres was away.
+    # Unlogged, so a lease costs no write to the log; after a crash of the server every bucket is full.
+    Column("key_id", Text, nullable=False),
+    Column("endpoint_class", Text, nullable=False),
+    Column("tokens", Double, nullable=False),
+    # What the last lease was given: an UPDATE can only return what it writes.
+    Column("granted", Integer, nullable=False, server_default="0"),
+    # In microseconds: buckets are filled by what has passed since then, and may be leased from every millisecond.
+    Column("filled_at", TIMESTAMP(timezone=True), nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("key_id", "endpoint_class"),
+    prefixes=["UNLOGGED"],
+    postgresql_with={"fillfactor": "50"},
+)
+
 # --- Relay ----------------------------------------------------------------------------------------------------------
 
 relay_checkpoints = Table(

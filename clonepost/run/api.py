@@ -20,8 +20,9 @@ from producer.ingest.cancel import CancelRoute
 from producer.ingest.clone import CloneRoute
 from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
+from producer.leases import LeasedLimits
 from producer.pages import Readiness, open_routes
-from producer.ratelimit import RateLimiter
+from producer.ratelimit import CountedOnly
 from producer.read.assets import AssetRoutes
 from producer.read.lookup import EndOffsetReader, Lookup
 from producer.read.routes import ReadRoutes
@@ -37,6 +38,7 @@ from runtime.schema_registry import connect
 from runtime.settings import Settings
 from schemas.topics import REPLIES, REQUESTS
 from storage.asset_store import LocalFolder
+from storage.rate_buckets import RateBuckets
 from storage.reads import Reads
 
 _log = structlog.get_logger(__name__)
@@ -91,6 +93,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 async def _serve(settings: Settings, stopping: threading.Event) -> None:
     loop = asyncio.get_running_loop()
     reads = Reads(require_database(settings))
+    buckets = RateBuckets(require_database(settings))
     watch = JobWatch(reads)
     starting = Starting("kafka")
     server = _Server(server_config(starting))
@@ -106,15 +109,19 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
     # Bound before anything is waited for: liveness answers, and readiness says what is missing.
     serving = asyncio.create_task(server.serve([_listen(settings)]))
     kafka: _Kafka | None = None
-    refreshing: asyncio.Task[None] | None = None
+    limits = LeasedLimits(buckets)
+    tending: list[asyncio.Task[None]] = []
     try:
         await reads.open()
+        await buckets.open()
         keys = KeyRing()
-        refreshing = asyncio.create_task(_refresh_keys(reads, keys))
-        # It only ends by a defect; a process that went on without it would let revoked keys in for ever.
-        refreshing.add_done_callback(lambda _: stopping.set())
+        for loop_of_its_own in (_refresh_keys(reads, keys), limits.run()):
+            tending.append(asyncio.create_task(loop_of_its_own))
+            # It only ends by a defect; a process that went on without it would let revoked keys in, or nobody.
+            tending[-1].add_done_callback(lambda _: stopping.set())
         kafka = await asyncio.to_thread(_connect, settings, loop, stopping)
-        starting.application = _application(settings, kafka, reads, watch, keys)
+        gate = Gate(keys, limits if settings.rate_limits else CountedOnly())
+        starting.application = _application(settings, kafka, reads, watch, gate)
         _spare_the_collector()
         await serving
     finally:
@@ -122,10 +129,12 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
         await serving
         if kafka is not None:
             await asyncio.to_thread(kafka.close)
-        if refreshing is not None:
-            refreshing.cancel()
+        for task in tending:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await refreshing
+                await task
+        await limits.close()
+        await buckets.close()
         await reads.close()
 
 
@@ -188,11 +197,10 @@ def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: thre
     return _Kafka(admin, requests, topic.topic_id, verdicts, reply_consumer, producer)
 
 
-def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatch, keys: KeyRing) -> Application:
+def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatch, gate: Gate) -> Application:
     end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests))
     lookup = Lookup(reads, end_offsets, kafka.topic_id)
     sender = Sender(kafka.producer, kafka.verdicts)
-    gate = Gate(keys, RateLimiter(enforced=settings.rate_limits))
     assets = None if settings.assets_folder is None else LocalFolder(settings.assets_folder)
     partition, prefix = kafka.replies.partition, settings.topic_prefix
     return Application(
@@ -200,7 +208,7 @@ def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatc
         CloneRoute(sender, reply_partition=partition, topic_prefix=prefix),
         CancelRoute(sender, lookup.container_of_job, reply_partition=partition, topic_prefix=prefix),
         [*ReadRoutes(reads, lookup, watch).routes(gate), *AssetRoutes(reads, lookup, assets).routes(gate)],
-        open_routes(_readiness(kafka.admin, reads, keys)),
+        open_routes(_readiness(kafka.admin, reads, gate.keys)),
     )
 
 

@@ -120,7 +120,11 @@ class Pipeline:
         for name in names or [role.name for role in ROLES]:
             self.launch(name)
         if "api" in self.roles:
-            eventually(lambda: self._ready(), what=f"the API is ready: {self.log('api')}")
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        """Return once the API is ready."""
+        eventually(self._ready, what=f"the API is ready: {self.log('api')}")
 
     def launch(self, name: str) -> Child:
         """Start one role and wait for nothing."""

@@ -21,7 +21,7 @@ from producer.ingest.cancel import CancelRoute
 from producer.ingest.clone import CloneRoute
 from producer.openapi import document
 from producer.pages import Readiness, open_routes
-from producer.ratelimit import RateLimiter
+from producer.ratelimit import CountedOnly
 from producer.read.assets import AssetRoutes
 from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
@@ -132,7 +132,7 @@ def test_every_code_of_the_contract_is_documented_somewhere() -> None:
 
 
 def test_the_document_has_the_application_s_routes_and_no_others() -> None:
-    reads, gate = Reads("postgresql://nobody@127.0.0.1:1/nothing"), Gate(KeyRing(), RateLimiter())
+    reads, gate = Reads("postgresql://nobody@127.0.0.1:1/nothing"), Gate(KeyRing(), CountedOnly())
     sender: Any = None
 
     async def nowhere(_org: uuid.UUID, _job: uuid.UUID) -> uuid.UUID:

@@ -20,7 +20,7 @@ from producer.ingest.clone import CloneRoute
 from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
 from producer.pages import Readiness, open_routes
-from producer.ratelimit import RateLimiter
+from producer.ratelimit import CountedOnly
 from producer.routing import Gate
 from runtime.async_producer import AsyncProducer
 from runtime.settings import Settings
@@ -70,7 +70,7 @@ async def without_a_broker(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         return job_id
 
     application = Application(
-        Gate(keys, RateLimiter()),
+        Gate(keys, CountedOnly()),
         CloneRoute(sender, reply_partition=0, topic_prefix=""),
         CancelRoute(sender, nothing, reply_partition=0, topic_prefix=""),
         [],

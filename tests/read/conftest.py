@@ -19,7 +19,7 @@ from producer.ingest.clone import CloneRoute
 from producer.ingest.sender import Sender
 from producer.ingest.verdicts import Verdicts
 from producer.pages import Readiness, open_routes
-from producer.ratelimit import RateLimiter
+from producer.ratelimit import CountedOnly
 from producer.read.assets import AssetRoutes
 from producer.read.coalesced import Coalesced
 from producer.read.lookup import Lookup
@@ -123,7 +123,7 @@ class NoBroker:
 async def serving(reads: CountedReads, store: AssetStore | None = None) -> AsyncIterator[Api]:
     """One API process around these reads."""
     ends, keys, watch = Ends(), KeyRing(), JobWatch(reads)
-    gate = Gate(keys, RateLimiter())
+    gate = Gate(keys, CountedOnly())
     lookup = Lookup(reads, Coalesced(ends), TOPIC_ID)
     sender = Sender(NoBroker(), Verdicts(asyncio.get_running_loop(), wait_ms=0))
     application = Application(
