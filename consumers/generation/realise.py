@@ -63,7 +63,7 @@ class Realiser(Protocol):
 
     @property
     def name(self) -> str:
-        """With the version, as events show it: `embedded/2`."""
+        """With the version, as events show it: `embedded/3`."""
         ...
 
     @property

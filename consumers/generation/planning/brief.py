@@ -1,8 +1,11 @@
 """What one variation must be."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from consumers.generation.analysis.blueprint import Beat
+
+MAX_VARIATIONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class VariationBrief:
     word_budget: int
     list_items: int
     slideshow: bool
+
+    @property
+    def ordinal(self) -> int:
+        """How many jobs the project had before this one."""
+        return self.walk // MAX_VARIATIONS
 
     @property
     def cta_start(self) -> float | None:

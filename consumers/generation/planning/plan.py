@@ -12,11 +12,10 @@ from consumers.generation.analysis.blueprint import HOOK_SHAPES, Beat, Blueprint
 from consumers.generation.analysis.timing import even
 from consumers.generation.gate.fit import LEAST_OF_SPOKEN, speakable_words
 from consumers.generation.planning.arcs import ARCS, similarity, spread
-from consumers.generation.planning.brief import VariationBrief
+from consumers.generation.planning.brief import MAX_VARIATIONS, VariationBrief
 from consumers.generation.planning.capability import ANGLES, Capability
 from consumers.generation.planning.walk import seeded, turn
 
-MAX_VARIATIONS: Final = 10
 _FEWEST_CARDS, _MOST_CARDS = 4, 10
 _CARD_MS: Final = 3_000
 _HOOK_WORDS: Final = (3, 14)

@@ -9,6 +9,7 @@ from consumers.generation.writing.page import Page
 # Captions are few a job and many a brand: their turns count more than their last pair of words.
 _FRESH: Final = 0.2
 _MOST_WORDS: Final = 26
+_SCENES: Final = 3
 
 
 def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
@@ -16,7 +17,7 @@ def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]
     base = _base(page, facts, premise)
     if base is None or facts or len(base.split()) > _MOST_WORDS:
         return base
-    tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slack=2, scenes=page.scenes[:1])
+    tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slacks=(2,), scenes=page.scenes[:1])
     tail = page.best(line for line in tails if page.stale(line.text) <= _FRESH)
     return base if tail is None else f"{base} {page.say(tail, 'caption_tail')}"
 
@@ -38,20 +39,15 @@ def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str 
         if text := _say(page, f"caption_{fact.kind}", (fact.kind,), {f"fact_{fact.kind}": fact.bare}):
             return text
     return _say(page, "caption", ("plain", "audience") if page.brief.walk % 9 else ("audience", "plain"), {}) or next(
-        (line.text for line in page.lines(groups["plain"], "caption", slack=9)), None
+        (line.text for line in page.lines(groups["plain"], "caption", slacks=(9,))), None
     )
 
 
 def _say(page: Page, key: str, groups: Sequence[str], extra: Mapping[str, str]) -> str | None:
-    """A caption of these groups; phrases that are spent stand again only where nothing else is left."""
+    """A caption of these groups; phrases that are spent stand again before a caption of another job's does."""
     # A caption names the brand, however often the script did.
     page.mentions = 0
-    for slack in (0, 1):
-        for group in groups:
-            lines = page.lines(
-                page.lexicon.captions.get(group, ()), key, extra=extra, slack=slack, scenes=page.scenes[:2]
-            )
-            line = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)
-            if line is not None:
-                return page.say(line, key)
-    return None
+    frames = [frame for group in groups for frame in page.lexicon.captions.get(group, ())]
+    lines = page.lines(frames, key, extra=extra, slacks=(0, 1), scenes=page.scenes[:_SCENES])
+    line = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)
+    return None if line is None else page.say(line, key)

@@ -13,30 +13,28 @@ from consumers.generation.writing.voice import Voice
 _ROUNDS: Final = 5
 
 
-def scenes_for(
-    brief: VariationBrief, voice: Voice, lexicon: Lexicon, taken: Collection[int], met: Collection[int], attempt: int
-) -> tuple[Scene, ...]:
-    """The scenes in the order in which they may be used; the first is what the variation is about.
+def leads_for(brief: VariationBrief, voice: Voice, lexicon: Lexicon, taken: Collection[int]) -> tuple[Scene, ...]:
+    """The scenes that the variation may be about, in their turn: those of its angle, then others of the brand's topic,
+    then anybody's.
 
-    All share the brief's angle, or at least the brand's topic. `taken` are the scenes that siblings are about, `met`
-    all that they speak of.
+    `taken` are the scenes that siblings are about.
     """
-    special = [scene for scene in lexicon.scenes if scene.about in voice.about]
-    own = _ordered([scene for scene in special if scene.angle == brief.angle], voice, "own", brief)
-    general = _ordered(
-        [scene for scene in lexicon.scenes if scene.about == ANYTHING and scene.angle == brief.angle],
-        voice,
-        "any",
-        brief,
-    )
-    rest = _ordered([scene for scene in special if scene.angle != brief.angle], voice, "rest", brief)
+    own, general, rest = _by_kin(brief, voice, lexicon)
     round_ = brief.walk // len(ANGLES)
     order = [*own, *general] if round_ % _ROUNDS != _ROUNDS - 1 else [*general, *own]
-    free = [scene for scene in [*order, *rest] if scene.number not in taken and _sayable(scene, voice)]
-    others = [scene for scene in [*own, *rest, *general] if _sayable(scene, voice)]
-    # What did not pass is told in another scene: other words altogether.
-    first = free[attempt - 1 : attempt] or free[:1] or others[:1]
-    return (*first, *_fresh_first([scene for scene in others if scene not in first], met))
+    others = [scene for scene in lexicon.scenes if scene.about == ANYTHING and scene.angle != brief.angle]
+    order += [*rest, *_ordered(others, voice, "others", brief)]
+    sayable = [scene for scene in order if _sayable(scene, voice)]
+    return tuple([scene for scene in sayable if scene.number not in taken] or sayable)
+
+
+def scenes_for(brief: VariationBrief, voice: Voice, lexicon: Lexicon, met: Collection[int]) -> tuple[Scene, ...]:
+    """The scenes in the order in which they may be used beside the first. `met` are all that siblings speak of.
+
+    All share the brief's angle, or at least the brand's topic.
+    """
+    own, general, rest = _by_kin(brief, voice, lexicon)
+    return tuple(_fresh_first([scene for scene in [*own, *rest, *general] if _sayable(scene, voice)], met))
 
 
 def item_scenes(brief: VariationBrief, voice: Voice, lexicon: Lexicon, met: Collection[int]) -> tuple[Scene, ...]:
@@ -44,6 +42,19 @@ def item_scenes(brief: VariationBrief, voice: Voice, lexicon: Lexicon, met: Coll
     special = _ordered([scene for scene in lexicon.scenes if scene.about in voice.about], voice, "items", brief)
     general = _ordered([scene for scene in lexicon.scenes if scene.about == ANYTHING], voice, "more items", brief)
     return tuple(_fresh_first([scene for scene in (*special, *general) if _sayable(scene, voice)], met))
+
+
+def _by_kin(brief: VariationBrief, voice: Voice, lexicon: Lexicon) -> tuple[list[Scene], list[Scene], list[Scene]]:
+    """Scenes of the brand's topic and the brief's angle, of anybody's and the angle, of the topic and other angles."""
+    special = [scene for scene in lexicon.scenes if scene.about in voice.about]
+    own = [scene for scene in special if scene.angle == brief.angle]
+    general = [scene for scene in lexicon.scenes if scene.about == ANYTHING and scene.angle == brief.angle]
+    rest = [scene for scene in special if scene.angle != brief.angle]
+    return (
+        _ordered(own, voice, "own", brief),
+        _ordered(general, voice, "any", brief),
+        _ordered(rest, voice, "rest", brief),
+    )
 
 
 def _fresh_first(scenes: list[Scene], met: Collection[int]) -> list[Scene]:

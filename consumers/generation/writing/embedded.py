@@ -17,12 +17,12 @@ from consumers.generation.planning.walk import turn
 from consumers.generation.realise import Assignment, Texts
 from consumers.generation.texts import sentences, words
 from consumers.generation.writing.caption import choose_caption
-from consumers.generation.writing.choosing import item_scenes, scenes_for
+from consumers.generation.writing.choosing import item_scenes, leads_for, scenes_for
 from consumers.generation.writing.facts import Fact
 from consumers.generation.writing.hook import choose_hook
 from consumers.generation.writing.lexicon import LANGUAGES, Scene, lexicon
 from consumers.generation.writing.page import Page
-from consumers.generation.writing.script import ScriptWriter, scene_text, topic_lines
+from consumers.generation.writing.script import ScriptWriter, scene_text
 from consumers.generation.writing.storyboard import describe_shots
 from consumers.generation.writing.voice import Voice, voice
 from schemas.errors import ErrorCode
@@ -48,7 +48,7 @@ _TOO_COMMON: Final = frozenset(_COMMON_NOUNS.split())
 class EmbeddedRealiser:
     """Writes by grammar."""
 
-    name = "embedded/2"
+    name = "embedded/3"
     repeatable = True
     tries = 3
 
@@ -69,7 +69,8 @@ class EmbeddedRealiser:
             brief=brief,
             voice=speaker,
             lexicon=words_of,
-            scenes=scenes_for(brief, speaker, words_of, taken, met, assignment.attempt),
+            leads=leads_for(brief, speaker, words_of, taken),
+            scenes=scenes_for(brief, speaker, words_of, met),
             item_scenes=item_scenes(brief, speaker, words_of, met),
             attempt=assignment.attempt,
             given=" ".join(strings(assignment.brand)),
@@ -101,7 +102,7 @@ def _write(page: Page, stated: Counter[str]) -> Texts:
         facts = []
     in_script = facts if brief.walk % 3 or brief.hook_shape in _DRAWS_ON_FACTS else []
     premise = _premise(page)
-    writer = ScriptWriter(page, said_hook, in_script, topic_lines(page, premise))
+    writer = ScriptWriter(page, said_hook, in_script, premise)
     script = writer.write()
     caption = choose_caption(page, [] if writer.facts_said else facts[:1], {} if writer.topic_said else premise)
     return Texts(

@@ -5,8 +5,7 @@ from typing import Final
 from consumers.generation.analysis.hooks import hook_shape
 from consumers.generation.gate.fit import spoken_seconds
 from consumers.generation.gate.form import HOOK_CHARACTERS
-from consumers.generation.planning.capability import ANGLES, figure_of
-from consumers.generation.planning.walk import permutation
+from consumers.generation.planning.capability import figure_of
 from consumers.generation.texts import words
 from consumers.generation.writing.page import Line, Page
 from consumers.generation.writing.script import item_number
@@ -17,7 +16,10 @@ _STALE: Final = 0.15
 
 
 def choose_hook(page: Page) -> Line | None:
-    """A hook of the brief's shape and length; a little off where no frame has the length."""
+    """A hook of the brief's shape and length; a little off where no frame has the length. Its scene leads the page.
+
+    One of the job's own, as long as any of the scenes that may lead has one; a later attempt takes a later scene's.
+    """
     brief, can = page.brief, page.voice.can
     extra: dict[str, str] = {}
     for slot, facts in (("figure", can.figures), ("crowd", can.crowds), ("offer", can.offers)):
@@ -26,29 +28,30 @@ def choose_hook(page: Page) -> Line | None:
             extra[slot] = fact.rstrip(".") if slot == "offer" else figure_of(fact) or fact
     if brief.hook_shape == "list":
         extra["N"] = item_number(page)
-    frames = page.lexicon.hooks[brief.hook_shape]
-    near: list[Line] = []
-    for scene in page.scenes:
-        lines = [
-            line
-            for line in page.lines(frames, f"hook/{brief.hook_shape}", extra=extra, scenes=[scene])
-            if _fits(page, line)
-        ]
-        exact = [line for line in lines if not _off(page, line)]
-        if line := _fresh(page, exact):
-            return line
-        near.extend(lines)
-    near.sort(key=lambda line: _off(page, line))
-    return _fresh(page, near[:_NEAR])
+    frames, key = page.lexicon.hooks[brief.hook_shape], f"hook/{brief.hook_shape}"
+    found: list[Line] = []
+    for scene in page.leads:
+        lines = page.own_lines(frames, key, extra=extra, scenes=[scene])
+        if line := _fresh(page, [line for line in lines if _fits(page, line) and not _off(page, line)]):
+            found.append(line)
+            if len(found) == page.attempt:
+                break
+    hook = found[-1] if found else _borrowed(page, list(page.lines(frames, key, extra=extra, scenes=page.leads)))
+    if hook is not None:
+        page.led_by(hook.scene)
+    return hook
+
+
+def _borrowed(page: Page, lines: list[Line]) -> Line | None:
+    """A hook that another job may have as well, or one that is a little off."""
+    lines = sorted((line for line in lines if _fits(page, line)), key=lambda line: (_off(page, line), not line.own))
+    exact = [line for line in lines if not _off(page, line)]
+    return _fresh(page, exact) or _fresh(page, lines[len(exact) :][:_NEAR])
 
 
 def _fresh(page: Page, lines: list[Line]) -> Line | None:
-    """The next hook of the scene: every round through the angles meets another, until all have been."""
-    lines.sort(key=lambda line: line.frame.text)
-    start = (page.brief.walk // len(ANGLES) + 3 * (page.attempt - 1)) % max(1, len(lines))
-    order = permutation(len(lines), f"{page.voice.name}/hooks/{page.brief.hook_shape}")
-    turns = [lines[order[(start + step) % len(lines)]] for step in range(len(lines))]
-    turns.sort(key=lambda line: (line.frame in page.worn, page.stale(line.text) > _STALE))
+    """The next of these in their turn; those first that sound like nothing said before."""
+    turns = sorted(lines, key=lambda line: (line.frame in page.worn, page.stale(line.text) > _STALE))
     return next((line for line in turns if not page.has(line.text) and _reads(page, line)), None)
 
 

@@ -17,14 +17,17 @@ ANYTHING: Final = "any"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A concrete moment, with the phrases that tell it. Everything in it belongs together."""
+    """A concrete moment, with the phrases that tell it. Everything in it belongs together.
+
+    `marks` has a number for each phrase: the scene's own, or that of the first scene that has the same phrase.
+    """
 
     number: int
     about: str
     angle: str
     slots: Mapping[str, str]
     shots: tuple[str, ...]
-    words: frozenset[str]
+    marks: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +73,12 @@ def lexicon(language: str) -> Lexicon:
         hooks=_frames(_toml(language, "hooks")),
         beats=_frames({name: rows for name, rows in beats.items() if name != "facts"}),
         facts=_frames(beats["facts"]),
-        calls=_frames({name: rows for name, rows in calls.items() if name != "text"}),
+        calls=_frames(
+            {
+                name: [*calls[name], *(_asked(act, why) for act in acts for why in calls["why"]["any"])]
+                for name, acts in calls["act"].items()
+            }
+        ),
         call_texts=_frames(calls["text"]),
         captions=_frames(_toml(language, "captions")),
         shots=_frames(shots["beats"]),
@@ -80,7 +88,12 @@ def lexicon(language: str) -> Lexicon:
 
 
 def _frames(groups: Mapping[str, Sequence[str]]) -> dict[str, tuple[Frame, ...]]:
-    return {name: tuple(map(_frame, rows)) for name, rows in groups.items()}
+    return {name: tuple(map(_frame, dict.fromkeys(rows))) for name, rows in groups.items()}
+
+
+def _asked(act: str, why: str) -> str:
+    """A way to ask with a reason to; playful where the reason is."""
+    return f"~{act}{why[1:]}." if why.startswith("~") else f"{act}{why}."
 
 
 def _frame(row: str) -> Frame:
@@ -93,12 +106,13 @@ def _scenes(language: str) -> tuple[Scene, ...]:
     header, *rows = _text(language, "scenes.txt").strip().splitlines()
     names = header.split("|")
     found = []
+    first: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows):
         cells = dict(zip(names, row.split("|"), strict=True))
         shots = tuple(cells.pop("shots").split(";"))
         about, angle = cells.pop("about"), cells.pop("angle")
-        spoken = frozenset(" ".join(cells.values()).lower().replace(",", "").split())
-        found.append(Scene(number, about, angle, cells, shots, spoken))
+        marks = {name: first.setdefault((name, phrase), number) for name, phrase in cells.items()}
+        found.append(Scene(number, about, angle, cells, shots, marks))
     return tuple(found)
 
 

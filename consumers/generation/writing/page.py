@@ -12,21 +12,17 @@ from consumers.generation.gate.form import form
 from consumers.generation.gate.own import pieces
 from consumers.generation.gate.sets import masked
 from consumers.generation.planning.brief import VariationBrief
-from consumers.generation.planning.capability import ANGLES
 from consumers.generation.planning.walk import permutation
 from consumers.generation.texts import words
 from consumers.generation.writing.lexicon import Frame, Lexicon, Scene
-from consumers.generation.writing.phrases import fill, scene_slots
+from consumers.generation.writing.phrases import BASE_OF, fill, scene_slots
+from consumers.generation.writing.shares import SHARES, places, share
 from consumers.generation.writing.voice import Voice
 
 # How often a phrase of a scene may stand in one variation: a noun ties it together, a clause said twice is a refrain.
 _TIMES: Final = {"obj": 2}
 _KIN: Final = {
-    "my_ing": "ing",
-    "my_np": "np",
-    "my_wish": "wish",
-    "past_once": "past",
-    "wish_doing": "wish",
+    **BASE_OF,
     "npa": "np",
     "obja": "obj",
     "sub": "you",
@@ -37,29 +33,35 @@ _KIN: Final = {
 ITEM: Final = "item"
 _LOOK_AT: Final = 16
 _FRESH: Final = 0.0
-_SHARES: Final = 6
+# In so many scenes a line of the job's own is looked for before one that is another job's.
+_NEAR: Final = 3
+# What is another job's counts as so much staler.
+_BORROWED: Final = 0.15
 # A name said in every sentence is an advertisement; one of two words is heard sooner.
 _MENTIONS: Final = {False: 3, True: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A filled frame, not yet said."""
+    """A filled frame, not yet said. `own` lines are this job's, see `shares`; another job may say the others, too."""
 
     text: str
     frame: Frame
     scene: Scene
+    own: bool
 
 
 @dataclass(slots=True)
 class Page:
-    """Mutable while one variation is written. `given` is all text of the brand: the only figures and claims. `worn` are
-    frames that siblings have used, `without` slots that stay empty.
+    """Mutable while one variation is written. `leads` are the scenes that it may be about, in their turn; the hook
+    decides which of them leads, and stands before the others in `scenes` then. `given` is all text of the brand: the
+    only figures and claims. `worn` are frames that siblings have used, `without` slots that stay empty.
     """
 
     brief: VariationBrief
     voice: Voice
     lexicon: Lexicon
+    leads: Sequence[Scene]
     scenes: Sequence[Scene]
     item_scenes: Sequence[Scene]
     attempt: int
@@ -80,54 +82,72 @@ class Page:
         key: str,
         *,
         extra: Mapping[str, str] | None = None,
-        slack: int = 0,
+        slacks: Sequence[int] = (0,),
         scenes: Sequence[Scene] | None = None,
     ) -> Iterator[Line]:
-        """Filled frames in the order of this variation's turn, the first scene's before the next one's."""
-        order = self.order(frames, key)
-        among = self.scenes if scenes is None else scenes
-        fresh = [position for position in order if frames[position] not in self.worn]
-        worn = [position for position in order if frames[position] in self.worn]
-        for positions in (fresh, worn):
-            for scene in among:
+        """Filled frames in this variation's turn: the job's own of the nearest scenes first, then all others.
+
+        Of both, those come first that spend a phrase less often (`slacks`), then those whose frame no sibling has.
+        """
+        for near in (True, False):
+            for slack in slacks:
+                yield from self._lines(frames, key, extra or {}, slack, scenes or self.scenes, near)
+
+    def own_lines(
+        self, frames: Sequence[Frame], key: str, *, extra: Mapping[str, str], scenes: Sequence[Scene]
+    ) -> Iterator[Line]:
+        """Only those that are the job's own."""
+        return self._lines(frames, key, extra, 0, scenes, True)
+
+    def _lines(
+        self,
+        frames: Sequence[Frame],
+        key: str,
+        extra: Mapping[str, str],
+        slack: int,
+        scenes: Sequence[Scene],
+        near: bool,
+    ) -> Iterator[Line]:
+        seed = f"{self.voice.name}/{key}"
+        place = places(len(frames), seed)
+        order = permutation(len(frames), f"{seed}/{self.brief.walk}/{self.turns[key]}/{self.attempt}")
+        mine = self.brief.ordinal % SHARES
+        for worn in (False, True):
+            positions = [position for position in order if (frames[position] in self.worn) is worn]
+            for at, scene in enumerate(scenes[:_NEAR] if near else scenes):
                 slots: Mapping[str, str] = scene_slots(scene, self.lexicon.language)
                 if extra:
                     slots = {**slots, **extra}
                 for position in positions:
                     frame = frames[position]
-                    if (frame.playful and self.voice.playful is False) or not self._left(frame, scene, slack):
+                    own = share(place[position], frame, scene, extra) == mine
+                    if (own and at < _NEAR) is not near or not self._left(frame, scene, slack):
                         continue
                     text = fill(frame, slots, opaque=self.voice.slots)
                     if text is not None:
-                        yield Line(text, frame, scene)
-
-    def order(self, frames: Sequence[Frame], key: str) -> tuple[int, ...]:
-        """The turn of this variation in the brand's own order of frames; in their turn."""
-        if not frames:
-            return ()
-        order = permutation(len(frames), f"{self.voice.name}/{key}")
-        # Every round through the angles meets a scene again: it begins with another share of the frames, and goes on
-        # with the rest in an order of its own.
-        round_ = self.brief.walk // len(ANGLES)
-        own = {position for place, position in enumerate(order) if (place + round_ // 2) % _SHARES == 0}
-        mixed = permutation(len(frames), f"{self.voice.name}/{key}/{round_}/{self.turns[key]}/{self.attempt}")
-        return tuple(sorted(mixed, key=lambda position: position not in own))
+                        yield Line(text, frame, scene, own)
 
     def best(self, lines: Iterable[Line], *, fresh: float = _FRESH) -> Line | None:
-        """The next line that is fresh and passes the proof-reader; else the freshest of those looked at."""
+        """The next of the job's own lines that is fresh and passes the proof-reader; else the freshest of those looked
+        at.
+        """
         found: list[tuple[float, int, Line]] = []
         for number, line in enumerate(lines):
             if self.has(line.text):
                 continue
             stale = self.stale(line.text)
             # The next one where possible, so that turns are kept from job to job.
-            if stale <= fresh and self.proofread(line.text):
+            if line.own and stale <= fresh and self.proofread(line.text):
                 return line
-            found.append((stale, number, line))
+            found.append((stale if line.own else stale + _BORROWED, number, line))
             if len(found) == _LOOK_AT * self.attempt:
                 break
         found.sort(key=lambda one: one[:2])
         return next((line for _, _, line in found if self.proofread(line.text)), None)
+
+    def led_by(self, lead: Scene) -> None:
+        """Make a scene the one that the variation is about."""
+        self.scenes = (lead, *(scene for scene in self.scenes if scene is not lead))
 
     def has(self, text: str) -> bool:
         """Whether the page or a sibling says this already, names aside."""
@@ -174,7 +194,7 @@ class Page:
         self.taken.add(masked(text, self.voice.own))
 
     def _left(self, frame: Frame, scene: Scene, slack: int) -> bool:
-        if frame in self.frames or frame.slots & self.without:
+        if frame in self.frames or frame.slots & self.without or (frame.playful and self.voice.playful is False):
             return False
         for slot in frame.slots:
             kin = _KIN.get(slot, slot)

@@ -19,7 +19,8 @@ _FIRST_PERSON: Final = (
 # What went on for long does not happen on one day.
 _LASTING: Final = re.compile(
     r"\b(?:for (?:a|years|my)|all (?:summer|winter|week)|years|whole (?:spring|winter|summer)|since|so often|again|"
-    r"durante|años|siempre|jahrelang|wochenlang|immer|seit)\b"
+    r"durante|años|siempre|todo el (?:verano|invierno)|enter[oa]|una semana|jahrelang|wochenlang|immer|seit|"
+    r"(?:Sommer|Jahr|Winter|Woche) lang)\b"
 )
 # What one is, not does: nobody "is knowing".
 _STATE: Final = re.compile(
@@ -42,6 +43,8 @@ ORDINALS: Final = {
     "es": ("", "Uno", "Dos", "Tres", "Cuatro", "Cinco", "Seis", "Siete"),
     "de": ("", "Erstens", "Zweitens", "Drittens", "Viertens", "Fünftens", "Sechstens", "Siebtens"),
 }
+# What a slot is derived from.
+BASE_OF: Final = {"my_ing": "ing", "my_np": "np", "my_wish": "wish", "past_once": "past", "wish_doing": "wish"}
 
 
 @cache

@@ -27,10 +27,10 @@ _STATED: Final = {"adj": "adj", "adv": "adv", "part": "part", "clause": "clause"
 class ScriptWriter:
     """Writes on a page. The hook is said first; the call to action stands where its beat is, else last."""
 
-    def __init__(self, page: Page, hook: str, facts: Sequence[Fact], topic: Sequence[Line]) -> None:
+    def __init__(self, page: Page, hook: str, facts: Sequence[Fact], premise: Mapping[str, str]) -> None:
         self._page = page
         self._facts = list(facts)
-        self._topic = list(topic)
+        self._premise = premise
         self._lines = [hook]
         self._seconds = spoken_seconds(hook)
         self._call: Line | None = None
@@ -39,7 +39,7 @@ class ScriptWriter:
         self._target = max(_MOST_WORDS, round(brief.least_words * 1.15))
         self._facts_left = 0
         self.facts_said: list[Fact] = []
-        self.topic_said = not self._topic
+        self.topic_said = not premise
 
     def write(self) -> str:
         """The whole script."""
@@ -66,11 +66,13 @@ class ScriptWriter:
         frames = page.lexicon.calls[page.voice.can.cta_kind or "none"]
         room = self._room - self._seconds
         limit = min(room, _CALL_SECONDS) if room > _ROOMY_SECONDS else min(room, _SHORT_CALL_SECONDS)
-        lines = page.lines(frames, "call", scenes=page.scenes[:1])
-        call = page.best(line for line in lines if spoken_seconds(line.text) <= limit)
-        if call is None:
-            lines = page.lines(frames, "call", scenes=page.scenes[:1], slack=1)
-            call = page.best(line for line in lines if spoken_seconds(line.text) <= room)
+        lead = page.scenes[:1]
+        # A phrase of the scene said again is better than a call that another job has as well.
+        for most in (limit, room):
+            lines = page.lines(frames, "call", scenes=lead, slacks=(0, 1))
+            call = page.best(line for line in lines if spoken_seconds(line.text) <= most)
+            if call is not None:
+                break
         if call is not None:
             page.reserve(call)
         return call
@@ -112,9 +114,10 @@ class ScriptWriter:
 
     def _line(self, kind: str, limit: float) -> str | None:
         page = self._page
-        if self._topic:
-            line = page.best(one for one in self._topic if spoken_seconds(one.text) <= limit)
-            self._topic = []
+        if self._premise:
+            lines = topic_lines(page, self._premise)
+            self._premise = {}
+            line = page.best(one for one in lines if spoken_seconds(one.text) <= limit)
             if line is not None:
                 self.topic_said = True
                 return page.say(line, "topic")
@@ -188,19 +191,14 @@ def fact_lines(page: Page, fact: Fact) -> Iterator[Line]:
         frames.extend(groups["inf"] if fact.kind != "inf" else ())
     if not page.mentions:
         frames = [frame for frame in frames if "brand" in frame.slots] or frames
-    return page.lines(frames, f"fact_{fact.kind}", extra=extra, slack=1)
+    return page.lines(frames, f"fact_{fact.kind}", extra=extra, slacks=(1,))
 
 
-def topic_lines(page: Page, premise: Mapping[str, str]) -> list[Line]:
+def topic_lines(page: Page, premise: Mapping[str, str]) -> Iterator[Line]:
     """Sentences that speak of the source's premise: by a noun (topic), or in words of our own (theme)."""
-    return [
-        line
-        for kind, phrase in premise.items()
-        for slack in (0, 1)
-        for line in page.lines(
-            page.lexicon.beats[kind], "topic", extra={kind: phrase}, slack=slack, scenes=page.scenes[:1]
-        )
-    ]
+    for kind, phrase in premise.items():
+        frames = page.lexicon.beats[kind]
+        yield from page.lines(frames, "topic", extra={kind: phrase}, slacks=(0, 1), scenes=page.scenes[:1])
 
 
 def item_number(page: Page) -> str:
