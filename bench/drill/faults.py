@@ -47,25 +47,33 @@ class Kind:
     gap_seconds: float
     least_seconds: float = 0.0
     most_seconds: float = 0.0
+    stops_everything: bool = False
+    """Nothing moves anywhere while it lasts: it comes in few phases, so that most of a drill is work under harm."""
 
 
 # Longer than a lease (5 s in a drill), a group session (10 s), a relay's silence (3 s) and a slow commit (1 s).
 _PAST_EVERY_TIMEOUT: Final = (12.0, 16.0)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "kill": Kind("SIGKILL of a process at any instant", _PROCESS_NAMES, 2.5),
-    "failpoint": Kind("SIGKILL, and then again at a named step of its next life", _PROCESS_NAMES, 4),
+    "kill": Kind("SIGKILL of a process at any instant", _PROCESS_NAMES, 1.5),
+    "failpoint": Kind("SIGKILL, and then again at a named step of its next life", _PROCESS_NAMES, 3),
     "failpoint-freeze": Kind("SIGSTOP at a named step; SIGCONT past every timeout", _PROCESS_NAMES, 12),
     "freeze": Kind("SIGSTOP of a process past every timeout, then SIGCONT", _PROCESS_NAMES, 8, *_PAST_EVERY_TIMEOUT),
     "restart": Kind("SIGTERM of a process, started again", _PROCESS_NAMES, 8),
     "absent": Kind("SIGTERM of a process that stays away", _PROCESS_NAMES, 12, 4, 12),
-    "broker-kill": Kind("SIGKILL of the broker", ("kafka",), 20),
-    "broker-restart": Kind("SIGTERM of the broker, started again", ("kafka",), 25),
-    "broker-freeze": Kind("SIGSTOP of the broker, then SIGCONT", ("kafka",), 20, 2, 12),
-    "postgres-kill": Kind("SIGKILL of the postmaster", ("postgres",), 15),
-    "postgres-immediate": Kind("Postgres stopped as by `-m immediate`, started again", ("postgres",), 15),
-    "postgres-restart": Kind("Postgres stopped as by `-m fast`, started again", ("postgres",), 15),
-    "postgres-freeze": Kind("SIGSTOP of the postmaster and all backends, then SIGCONT", ("postgres",), 20, 2, 12),
+    "broker-kill": Kind("SIGKILL of the broker", ("kafka",), 20, stops_everything=True),
+    "broker-restart": Kind("SIGTERM of the broker, started again", ("kafka",), 25, stops_everything=True),
+    "broker-freeze": Kind("SIGSTOP of the broker, then SIGCONT", ("kafka",), 20, 2, 12, stops_everything=True),
+    "postgres-kill": Kind("SIGKILL of the postmaster", ("postgres",), 15, stops_everything=True),
+    "postgres-immediate": Kind(
+        "Postgres stopped as by `-m immediate`, started again", ("postgres",), 15, stops_everything=True
+    ),
+    "postgres-restart": Kind(
+        "Postgres stopped as by `-m fast`, started again", ("postgres",), 15, stops_everything=True
+    ),
+    "postgres-freeze": Kind(
+        "SIGSTOP of the postmaster and all backends, then SIGCONT", ("postgres",), 20, 2, 12, stops_everything=True
+    ),
     "backends": Kind("pg_terminate_backend for every connection of a role", ROLES, 4),
     "delay": Kind("every chunk of a link is late by 50 to 500 ms", LINKS, 6, 3, 8),
     "drop": Kind("a link loses all bytes of both directions, and is reset at the end", LINKS, 8, 3, 12),
@@ -79,7 +87,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         5,
     ),
     "lost-end-txn": Kind("the next EndTxn's answer is lost, with its connection or without", ("relay:kafka",), 6, 5, 5),
-    "disk-full": Kind("the server's disk is full", SERVERS, 25, 2, 6),
+    "disk-full": Kind("the server's disk is full", SERVERS, 25, 2, 6, stops_everything=True),
     "rebalance": Kind(
         "strangers join a group and leave it, again and again", ("dedup", "generate", "project"), 15, 4, 8
     ),

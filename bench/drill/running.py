@@ -6,9 +6,9 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,14 +19,22 @@ from bench.drill.report import Outcome
 from bench.drill.sampling import Sampler
 from bench.drill.schedule import schedule
 from bench.drill.stack import Stack, drill_stack
-from bench.load import Analyst, Clone, Load, Operation, Tenant, make_tenants, plan, reference_lines
+from bench.load import Analyst, Clone, Load, Operation, Tenant, make_tenants, planned, reference_lines
 from bench.load.plan import SCRIPTS
 from storage import keys, reference
 from storage.connection import Database
 
 DRAIN_SECONDS: Final = 60.0
 """Within so long of the last fault's end nothing waits any more."""
+_FOLLOWED_JOBS: Final = 20_000
 _WHOLE_ENVELOPES: Final = 5_000
+_PARTNERS: Final = 96
+"""Requests under way at once: a process that is frozen holds half of what is sent until the client's time is up."""
+_CATCH_UP: Final = 4.0
+_USUAL_PER_TROUBLE: Final = 0.7
+_BY_INSTANT: Final = "by=instant"
+_QUICK: Final = f"@@generator {_BY_INSTANT}"
+"""Nearly everything is made at no cost: it is the pipeline that is drilled, and it gets to many more jobs."""
 _TROUBLE: Final = ("hang=1 for=9s attempts=1", "crash=1 attempts=1", *("lost=1 attempts=1",) * 4)
 
 
@@ -51,14 +59,14 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
         say(f"{len(faults.faults)} faults in {len(faults.phases)} phases, seed {drill.seed}")
         history = stack.home.folder / "history.jsonl"
         executor = Executor(stack)
-        sent: list[Operation] = []
+        sent = _Sent(follow_every=max(1, _operations(drill) // _FOLLOWED_JOBS))
         over = threading.Event()
         operations = _paced(_plan(drill, tenants), drill.rate, over, sent)
         with (
             Recorder(history) as recorder,
             Analyst(stack.system, recorder) as analyst,
             Sampler(stack, recorder),
-            Load(stack.system, stack.urls, tenants, recorder) as load,
+            Load(stack.system, stack.urls, tenants, recorder, partners=_PARTNERS, overflow=True) as load,
             ThreadPoolExecutor(1) as clients,
         ):
             running = clients.submit(load.run, operations)
@@ -77,11 +85,10 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
             recorder.add(drained)
             say(drained.waiting_for if drained.seconds is None else f"drained {drained.seconds:.0f} s after healing")
             if drained.seconds is not None:
-                jobs = sum(isinstance(operation, Clone) for operation in sent)
-                load.follow(sent, whole_every=max(1, jobs // _WHOLE_ENVELOPES))
+                load.follow(sent.followed, whole_every=max(1, len(sent.followed) // _WHOLE_ENVELOPES))
             analyst.stop()
         if "provider" in drill.kinds:
-            executor.applied["provider"] = sum(map(_is_trouble, sent))
+            executor.applied["provider"] = sent.troubled
         say("the checker reads everything")
         verdict = check(stack.system, history)
         with Database(stack.database_url, application_name="drill").transaction() as connection:
@@ -97,7 +104,7 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
             missed=executor.missed,
             deaths=Counter(stack.deaths),
             slow_stops=Counter(stack.slow_stops),
-            requests=len(sent),
+            requests=sent.requests,
             jobs=jobs,
             drained_seconds=drained.seconds,
             verdict=verdict,
@@ -136,7 +143,7 @@ def _hire(stack: Stack, seed: int) -> list[Tenant]:
     tenants = make_tenants(seed=seed)
     database = Database(stack.database_url, application_name="drill")
     with database.transaction() as connection:
-        reference.import_lines(connection, reference_lines(tenants))
+        reference.import_lines(connection, reference_lines(tenants, caption=_QUICK))
         for tenant in tenants:
             _, tenant.api_key = keys.create(
                 connection, uuid.UUID(tenant.org), scopes=["*"], tier="partner", environment="test"
@@ -145,24 +152,52 @@ def _hire(stack: Stack, seed: int) -> list[Tenant]:
     return tenants
 
 
-def _plan(drill: Drill, tenants: Sequence[Tenant]) -> list[Operation]:
-    scripts = SCRIPTS * 20 + _TROUBLE if "provider" in drill.kinds else SCRIPTS
+@dataclass(slots=True)
+class _Sent:
+    """What was asked for, in numbers; of an hour's clones every so many are kept, to be read to their ends."""
+
+    follow_every: int
+    requests: int = 0
+    clones: int = 0
+    troubled: int = 0
+    followed: list[Clone] = field(default_factory=list)
+
+    def add(self, operation: Operation) -> None:
+        self.requests += 1
+        if isinstance(operation, Clone):
+            self.troubled += _is_trouble(operation)
+            if self.clones % self.follow_every == 0:
+                self.followed.append(operation)
+            self.clones += 1
+
+
+def _operations(drill: Drill) -> int:
     # Outages hold the load up, never back: so many are enough.
-    operations = int(drill.minutes * 60 * drill.rate) + 1_000
-    return plan(tenants, seed=drill.seed, operations=operations, scripts=scripts)
+    return int(drill.minutes * 60 * drill.rate) + 1_000
 
 
-def _is_trouble(operation: Operation) -> bool:
-    overrides = (operation.fields.get("overrides") or {}) if isinstance(operation, Clone) else {}
+def _plan(drill: Drill, tenants: Sequence[Tenant]) -> Iterator[Operation]:
+    # So many troubles a second whatever the rate: one that kills its worker costs every variation that it had in hand.
+    usual = max(20, int(drill.rate * _USUAL_PER_TROUBLE))
+    scripts = [
+        script if number % 10 == 0 else f"{script} {_BY_INSTANT}" for number, script in enumerate(SCRIPTS * usual)
+    ]
+    if "provider" in drill.kinds:
+        scripts += _TROUBLE
+    return planned(tenants, seed=drill.seed, operations=_operations(drill), scripts=scripts)
+
+
+def _is_trouble(operation: Clone) -> bool:
+    overrides = operation.fields.get("overrides") or {}
     return str(overrides.get("caption")).endswith(_TROUBLE)
 
 
-def _paced(
-    operations: Sequence[Operation], rate: float, over: threading.Event, sent: list[Operation]
-) -> Iterator[Operation]:
-    """So many a second and no more, until the time is over."""
+def _paced(operations: Iterable[Operation], rate: float, over: threading.Event, sent: _Sent) -> Iterator[Operation]:
+    """So many a second on average, until the time is over: what an outage held up comes in a burst behind it."""
+    due = time.monotonic()
     for operation in operations:
-        if over.wait(1 / rate):
+        due += 1 / rate
+        if over.wait(max(due - time.monotonic(), 1 / (rate * _CATCH_UP))):
             return
-        sent.append(operation)
+        sent.add(operation)
         yield operation

@@ -10,6 +10,8 @@ from bench.drill.faults import KINDS, PLACES, PROCESSES
 _PHASE_SECONDS: Final = (12.0, 25.0)
 _SHARES: Final = (0.0, 0.2, 0.35, 0.5, 0.5, 0.8)
 """Of all kinds so many are in a phase: none at times, nearly all at others."""
+_OUTAGES: Final = 0.3
+"""In so many of the phases a kind that stops everything may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def schedule(seed: int, seconds: float, kinds: Collection[str]) -> Schedule:
     while start < seconds:
         end = min(start + source.uniform(*_PHASE_SECONDS), seconds)
         share = source.choice(_SHARES)
-        phase = Phase(start, end, tuple(kind for kind in sorted(kinds) if source.random() < share))
+        outages = source.random() < _OUTAGES
+        drawn = [kind for kind in sorted(kinds) if source.random() < share]
+        phase = Phase(start, end, tuple(kind for kind in drawn if outages or not KINDS[kind].stops_everything))
         phases.append(phase)
         for kind in phase.kinds:
             faults += _faults(source, kind, phase)

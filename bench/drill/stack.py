@@ -38,6 +38,8 @@ PACE: Final[Mapping[str, str]] = {
     # Leases and sweeps at a pace at which a drill sees many of them; everything else is as in production.
     "CLONEPOST_LEASE_SECONDS": "5",
     "CLONEPOST_SWEEP_SECONDS": "0.5",
+    # A provider that hangs holds its place for 9 s: with the usual 8 there would soon be none left.
+    "CLONEPOST_GENERATE_CONCURRENCY": "24",
     "CLONEPOST_GENERATOR": "scripted",
     "CLONEPOST_RATE_LIMITS": "false",
     "CLONEPOST_LOG_FORMAT": "json",

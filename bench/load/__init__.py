@@ -8,7 +8,7 @@ with Recorder(file) as recorder, Load(system, [url], tenants, recorder) as load:
 """
 
 from bench.load.analyst import Analyst
-from bench.load.plan import Cancel, Clone, Operation, Poison, plan
+from bench.load.plan import Cancel, Clone, Operation, Poison, plan, planned
 from bench.load.running import Load
 from bench.load.tenants import Tenant, make_tenants, reference_lines
 
@@ -22,5 +22,6 @@ __all__ = [
     "Tenant",
     "make_tenants",
     "plan",
+    "planned",
     "reference_lines",
 ]

@@ -1,7 +1,7 @@
 """An HTTP partner that repeats what it got no answer to, and writes every attempt down."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -12,7 +12,8 @@ from bench.load.plan import Cancel, Clone
 from bench.load.tenants import Tenant
 
 _TIMEOUT_SECONDS: Final = 20.0
-_PAUSE_SECONDS: Final = 0.1
+_FIRST_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 _TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 _TRY_AGAIN: Final = frozenset({429, 503})
 
@@ -45,6 +46,7 @@ class Partner:
         """POST until there is an answer other than 503 or 429; returns its status. Raises GaveUp."""
         headers = {} if operation.idempotency_key is None else {"Idempotency-Key": operation.idempotency_key}
         path = f"/v1/content/{operation.container}/clone-from-post"
+        pauses = _pauses()
         while True:
             started = now_seconds()
             answer = self._send("POST", path, operation.org, headers, json=dict(operation.fields))
@@ -65,11 +67,12 @@ class Partner:
             )
             if answer is not None and answer.status_code not in _TRY_AGAIN:
                 return answer.status_code
-            self._pause()
+            self._pause(pauses)
 
     def cancel(self, operation: Cancel) -> int:
         """POST the cancel until there is an answer other than 503 or 429; returns its status. Raises GaveUp."""
         path = f"/v1/jobs/{identity.shown('job', operation.job)}/cancel"
+        pauses = _pauses()
         while True:
             started = now_seconds()
             answer = self._send("POST", path, operation.org, {})
@@ -86,7 +89,7 @@ class Partner:
             )
             if answer is not None and answer.status_code not in _TRY_AGAIN:
                 return answer.status_code
-            self._pause()
+            self._pause(pauses)
 
     def read(self, org: str, job: str, *, wait_seconds: int = 0, keep_body: bool = True) -> JobRead:
         """GET a job once, and write down what it showed; with `wait_seconds` the answer waits for a change."""
@@ -111,12 +114,13 @@ class Partner:
 
     def follow(self, org: str, job: str, *, keep_body: bool = True) -> JobRead:
         """GET a job until it has ended or is certainly not there. Raises GaveUp."""
+        pauses = _pauses()
         while True:
             seen = self.read(org, job, wait_seconds=5, keep_body=keep_body)
             if seen.job_status in _TERMINAL or seen.status == 404:
                 return seen
             if seen.status != 200:
-                self._pause()
+                self._pause(pauses)
 
     def credits(self, org: str) -> None:
         """GET the organisation's credits once."""
@@ -138,9 +142,17 @@ class Partner:
             # Sent or not, answered or not: nobody knows, and repeating is safe.
             return None
 
-    def _pause(self) -> None:
-        if self._stopping.wait(_PAUSE_SECONDS):
+    def _pause(self, pauses: Iterator[float]) -> None:
+        if self._stopping.wait(next(pauses)):
             raise GaveUp
+
+
+def _pauses() -> Iterator[float]:
+    """Longer each time: a hundred partners that hammer on a system that is down would take the machine from it."""
+    seconds = _FIRST_PAUSE_SECONDS
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, _LONGEST_PAUSE_SECONDS)
 
 
 def _text(answer: httpx.Response) -> str:

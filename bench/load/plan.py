@@ -5,7 +5,8 @@ Pure. The same tenants, seed and number give the same operations, so a failing s
 
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -79,6 +80,18 @@ def plan(
     scripts: Sequence[str] = SCRIPTS,
 ) -> list[Operation]:
     """Draw that many operations. `scripts` are lines for the generator `scripted`: slow jobs and failing ones."""
+    return list(planned(tenants, seed=seed, operations=operations, weights=weights, scripts=scripts))
+
+
+def planned(
+    tenants: Sequence[Tenant],
+    *,
+    seed: int,
+    operations: int,
+    weights: Mapping[str, float] = WEIGHTS,
+    scripts: Sequence[str] = SCRIPTS,
+) -> Iterator[Operation]:
+    """The same operations as `plan`, each drawn when it is asked for: a long plan is never in memory."""
     return _Planner(tenants, seed, scripts).draw(operations, weights)
 
 
@@ -88,8 +101,9 @@ class _Planner:
         self._rich = [tenant for tenant in tenants if not tenant.poor]
         self._poor = [tenant for tenant in tenants if tenant.poor] or self._rich
         self._scripts = scripts
-        self._made: list[Clone] = []
-        self._keyed: list[Clone] = []
+        self._made: deque[Clone] = deque(maxlen=_RECENT)
+        self._keyed: list[tuple[str, str]] = []
+        """Organisation and key of each request that had one."""
         self._kinds: dict[str, Callable[[], Operation]] = {
             "new": self._new,
             "duplicate": self._duplicate,
@@ -103,14 +117,12 @@ class _Planner:
             "poison": self._poison,
         }
 
-    def draw(self, operations: int, weights: Mapping[str, float]) -> list[Operation]:
+    def draw(self, operations: int, weights: Mapping[str, float]) -> Iterator[Operation]:
         names, shares = list(weights), list(weights.values())
-        drawn: list[Operation] = []
         for name in self._source.choices(names, shares, k=operations):
             # The first of a plan has nothing to repeat, to contradict or to cancel.
             needs_others = name in ("duplicate", "conflicting", "cancel", "key_reused")
-            drawn.append(self._kinds["new" if needs_others and not self._made else name]())
-        return drawn
+            yield self._kinds["new" if needs_others and not self._made else name]()
 
     def _new(self) -> Clone:
         tenant = self._source.choice(self._rich)
@@ -118,7 +130,7 @@ class _Planner:
         made = self._clone(tenant, "new", self._fields(tenant), key=key)
         self._made.append(made)
         if key is not None:
-            self._keyed.append(made)
+            self._keyed.append((tenant.org, key))
         return made
 
     def _duplicate(self) -> Clone:
@@ -136,9 +148,11 @@ class _Planner:
 
     def _key_reused(self) -> Clone:
         """The key of an earlier request for a different container."""
-        earlier = self._source.choice(self._keyed) if self._keyed else self._new()
-        tenant = next(tenant for tenant in self._rich if tenant.org == earlier.org)
-        return self._clone(tenant, "key_reused", self._fields(tenant), key=earlier.idempotency_key)
+        if not self._keyed:
+            return self._new()
+        org, key = self._source.choice(self._keyed)
+        tenant = next(tenant for tenant in self._rich if tenant.org == org)
+        return self._clone(tenant, "key_reused", self._fields(tenant), key=key)
 
     def _cancel(self) -> Cancel:
         earlier = self._recent()
@@ -189,7 +203,7 @@ class _Planner:
         return Clone(earlier.org, earlier.container, fields, job, self._via(), kind)
 
     def _recent(self) -> Clone:
-        return self._source.choice(self._made[-_RECENT:])
+        return self._source.choice(self._made)
 
     def _via(self) -> Via:
         return "http" if self._source.random() < 0.5 else "kafka"

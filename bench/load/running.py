@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from bench.checker.history import Recorder
@@ -25,11 +25,17 @@ class Load:
         *,
         partners: int = 16,
         look_every: int = 5,
+        overflow: bool = False,
     ) -> None:
-        """`partners` requests are under way at once; after every `look_every`-th POST its job is read too."""
+        """`partners` requests are under way at once; after every `look_every`-th POST its job is read too.
+
+        With `overflow` a request that finds all partners waiting goes straight to Kafka, as from an internal system
+        that does not wait for them: an API that is down holds nothing else up.
+        """
         self.stopping = threading.Event()
         self._partners = partners
         self._look_every = look_every
+        self._overflow = overflow
         self._partner = Partner(urls, tenants, recorder, self.stopping)
         self._internal = InternalSystem(system, recorder, self.stopping)
 
@@ -51,22 +57,30 @@ class Load:
         """Returns when each operation has its answer or its delivery report, or after `stop`."""
         with ThreadPoolExecutor(self._partners) as pool:
             under_way = threading.Semaphore(2 * self._partners)
-            waiting = []
+            failed: list[BaseException] = []
+
+            def answered(future: Future[None]) -> None:
+                under_way.release()
+                if (error := future.exception()) is not None:
+                    failed.append(error)
+
             for number, operation in enumerate(operations):
                 if self.stopping.is_set():
                     break
-                if isinstance(operation, Poison) or operation.via == "kafka":
+                # Bounded, so that the two ways keep step and a duplicate meets its original half-way.
+                if (
+                    isinstance(operation, Poison)
+                    or operation.via == "kafka"
+                    or not under_way.acquire(blocking=not self._overflow)
+                ):
                     self._internal.send(operation)
                     continue
-                # Bounded, so that the two ways keep step and a duplicate meets its original half-way.
-                under_way.acquire()
                 look = number % self._look_every == 0
-                future = pool.submit(self._ask, operation, look)
-                future.add_done_callback(lambda _: under_way.release())
-                waiting.append(future)
+                pool.submit(self._ask, operation, look).add_done_callback(answered)
             self._internal.flush()
-            for future in waiting:
-                future.result()
+        # After the last answer: leaving the pool has waited for it.
+        if failed:
+            raise failed[0]
 
     def follow(self, operations: Iterable[Operation], *, whole_every: int = 1) -> None:
         """Read each job that was asked for until it has ended; keeps every `whole_every`-th envelope whole."""

@@ -42,15 +42,17 @@ def make_tenants(*, seed: int, count: int = 3, poor: int = 1) -> list[Tenant]:
     ]
 
 
-def reference_lines(tenants: Sequence[Tenant], *, credit: int = 1_000_000_000) -> list[str]:
-    """The tenants' reference data, one JSON object a line."""
+def reference_lines(
+    tenants: Sequence[Tenant], *, credit: int = 1_000_000_000, caption: str = "my honest shelf"
+) -> list[str]:
+    """The tenants' reference data, one JSON object a line; `caption` is each post's, where a script may stand."""
     rows: list[dict[str, Any]] = []
     for tenant in tenants:
         rows.append({"type": "organization", "id": tenant.org, "name": "Acme", "maxRunningJobs": 1_000_000})
         for project, layer, made in zip(tenant.projects, tenant.layers, _FORMATS, strict=True):
             rows.append(_project(tenant, project))
             rows.append({"type": "layer", "id": layer, "projectId": project, "name": made, "format": made})
-        rows += [_post(tenant, post, external) for post, external in zip(tenant.posts, POSTS, strict=True)]
+        rows += [_post(tenant, post, external, caption) for post, external in zip(tenant.posts, POSTS, strict=True)]
         if not tenant.poor:
             grant = str(uuid.uuid5(uuid.UUID(tenant.org), "grant"))
             rows.append({"type": "credit_grant", "id": grant, "organizationId": tenant.org, "amount": credit})
@@ -63,7 +65,7 @@ def _project(tenant: Tenant, project: str) -> dict[str, Any]:
     return {"type": "project", "id": project, "organizationId": tenant.org, "name": "Luma", "brand": brand}
 
 
-def _post(tenant: Tenant, post: str, external: str) -> dict[str, Any]:
+def _post(tenant: Tenant, post: str, external: str, caption: str) -> dict[str, Any]:
     spoken = [
         {"startMs": 0, "endMs": 3000, "text": "Stop buying ten bottles."},
         {"startMs": 3000, "endMs": 9000, "text": "I hated my shelf for years."},
@@ -76,7 +78,7 @@ def _post(tenant: Tenant, post: str, external: str) -> dict[str, Any]:
         "platform": "tiktok",
         "externalId": external,
         "format": "video",
-        "caption": "my honest shelf",
+        "caption": caption,
         "durationMs": 12000,
         "transcript": spoken,
     }

@@ -8,8 +8,8 @@ The line stands in the caption override, else in the source post's caption:
 good with `error`; `retry` those that ask to be tried later; `crash` those that kill the process; `hang` those that
 never return, or that are given up after `for` and tried later; `lost` those that are made, but whose answer is lost on
 its way back, so that they are tried later. `attempts=N` ends all of this trouble after so many attempts; without it the
-trouble never ends. What the line does not stop is made by the embedded generator. Only with
-CLONEPOST_GENERATOR=scripted.
+trouble never ends. What the line does not stop is made by the embedded generator, or with `by=instant` by `instant`, at
+no cost. Only with CLONEPOST_GENERATOR=scripted.
 """
 
 import os
@@ -19,6 +19,7 @@ import threading
 from typing import Final
 
 from consumers.generation.generators import GenerationFailed, Generator, Made, Order, ReportStep, RetryLater
+from consumers.generation.instant import InstantGenerator
 from schemas.errors import ErrorCode
 
 _LINE: Final = re.compile(r"@@generator([^\n]*)")
@@ -36,6 +37,7 @@ class ScriptedGenerator:
 
     def __init__(self, then: Generator) -> None:
         self._then = then
+        self._instant = InstantGenerator()
 
     def generate(self, order: Order, report: ReportStep) -> Made:
         """Delay, fail, retry, crash or hang as told; else what the other generator makes."""
@@ -45,7 +47,7 @@ class ScriptedGenerator:
         troubled = order.attempt <= _most_attempts(options)
         if troubled:
             _make_trouble(options, order.index + 1)
-        made = self._then.generate(order, report)
+        made = (self._instant if options.get("by") == "instant" else self._then).generate(order, report)
         if troubled and order.index + 1 in _numbers(options.get("lost", "")):
             raise RetryLater(ErrorCode.PROVIDER_ERROR.value, "The script says that this variation's answer is lost.")
         return made
