@@ -98,6 +98,9 @@ class FramedRecord:
     def headers(self) -> ClientHeaders:
         return self.read.headers()
 
+    def set_headers(self, headers: list[tuple[str, str | bytes | None]]) -> None:
+        self.read.set_headers(headers)
+
     def timestamp(self) -> tuple[int, int]:
         return self.read.timestamp()
 

@@ -16,6 +16,7 @@ class Record(Protocol):
     def key(self) -> bytes | str | None: ...
     def value(self) -> bytes | str | None: ...
     def headers(self) -> ClientHeaders: ...
+    def set_headers(self, headers: list[tuple[str, str | bytes | None]]) -> None: ...
     def timestamp(self) -> tuple[int, int]: ...
 
 
@@ -45,8 +46,16 @@ def raw_bytes(value: bytes | str | None) -> bytes | None:
 
 
 def header_pairs(record: Record) -> list[tuple[str, bytes | None]]:
-    """All headers in their order; values are bytes or null."""
-    headers = record.headers() or []
+    """All headers in their order; values are bytes or null.
+
+    None at all where a name is no UTF-8: any writer may send such a name, and the client cannot read it.
+    """
+    try:
+        headers = record.headers() or []
+    except SystemError:
+        # What the client keeps now is half made: whoever touches it ends the process.
+        record.set_headers([])
+        return []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return [(name, raw_bytes(value)) for name, value in pairs]
 

@@ -17,6 +17,7 @@ from runtime.failpoint import failpoint
 from runtime.framing import Framing
 from runtime.kafka import new_consumer, new_producer
 from runtime.publishing import Outgoing, on_the_wire
+from runtime.record import header_pairs
 from runtime.settings import Settings
 from schemas.headers import CE_ID
 
@@ -108,7 +109,7 @@ class LogReader:
             for message in () if first is None else (first, *self._consumer.consume(_ROUND, 0)):
                 error, partition = message.error(), message.partition() or 0
                 if error is None:
-                    yield Logged(partition, message.offset() or 0, _event_id(message.headers()))
+                    yield Logged(partition, message.offset() or 0, _event_id(header_pairs(message)))
                     following[partition] = (message.offset() or 0) + 1
                 elif error.code() == KafkaError._PARTITION_EOF:
                     following[partition] = max(following[partition], message.offset() or 0)
@@ -131,13 +132,11 @@ class LogReader:
         self._consumer.close()
 
 
-def _event_id(headers: object) -> uuid.UUID | None:
-    pairs = headers.items() if isinstance(headers, dict) else headers or []
-    for name, value in pairs:  # type: ignore[attr-defined]  # a list of pairs, as the client returns it
+def _event_id(headers: Sequence[tuple[str, bytes | None]]) -> uuid.UUID | None:
+    for name, value in headers:
         if name == CE_ID and value is not None:
-            text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
             try:
-                return uuid.UUID(text)
+                return uuid.UUID(value.decode("ascii", "replace"))
             except ValueError:
                 return None
     return None

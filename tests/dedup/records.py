@@ -53,6 +53,9 @@ class Read:
     def headers(self) -> ClientHeaders:
         return list(self.header_list)
 
+    def set_headers(self, headers: list[tuple[str, str | bytes | None]]) -> None:
+        raise AssertionError("these can be read")
+
     def timestamp(self) -> tuple[int, int]:
         return 1, self.written_ms
 

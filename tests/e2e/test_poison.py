@@ -1,6 +1,7 @@
 """Poison on every topic: one dead letter each, and the records around it are processed."""
 
 import uuid
+from functools import partial
 
 import pytest
 
@@ -9,9 +10,10 @@ from runtime.publishing import Outgoing
 from runtime.record import Record, header, raw_bytes
 from schemas import codec, headers
 from schemas.ids import format_id
-from schemas.topics import ADMISSIONS, DEAD_LETTERS, REQUESTS, VARIATION_RESULTS, Topic
+from schemas.topics import ADMISSIONS, DEAD_LETTERS, JOB_EVENTS, REQUESTS, VARIATION_RESULTS, Topic
 from tests.awaiting import eventually
 from tests.e2e.pipeline import Pipeline, Tenant
+from tests.wire_names import RawProducer
 
 
 def letters(pipeline: Pipeline, key: bytes) -> list[Record]:
@@ -19,7 +21,10 @@ def letters(pipeline: Pipeline, key: bytes) -> list[Record]:
     return [record for record in pipeline.records(DEAD_LETTERS) if raw_bytes(record.key()) == key]
 
 
-@pytest.mark.parametrize("topic", [REQUESTS, ADMISSIONS, VARIATION_RESULTS], ids=lambda topic: topic.name)
+READ_BY_STAGES = (REQUESTS, ADMISSIONS, VARIATION_RESULTS)
+
+
+@pytest.mark.parametrize("topic", READ_BY_STAGES, ids=lambda topic: topic.name)
 @pytest.mark.parametrize("value", [b"", b"\xff" * 40, b"\xc3\x01short", None], ids=["empty", "noise", "cut", "null"])
 def test_poison_is_one_dead_letter_and_its_neighbours_are_processed(
     pipeline: Pipeline, tenant: Tenant, topic: Topic, value: bytes | None
@@ -53,6 +58,25 @@ def test_a_key_that_is_not_the_container_is_poison(pipeline: Pipeline, tenant: T
     pipeline.publish([Outgoing(pipeline.topic(REQUESTS), key, _request(tenant, uuid.uuid4()))])
     (letter,) = eventually(lambda: letters(pipeline, key), what="the dead letter is there")
     assert header(letter, headers.DEAD_LETTER_REASON) == "WRONG_KEY"
+
+
+def test_header_names_that_are_no_text_stop_no_stage(pipeline: Pipeline, tenant: Tenant) -> None:
+    # The client cannot read such headers at all: they count as none, for poison and for what is none.
+    container, keys = uuid.uuid4(), {topic.name: str(uuid.uuid4()).encode() for topic in READ_BY_STAGES}
+    producer = RawProducer(pipeline.settings.bootstrap_servers)
+    try:
+        for topic in READ_BY_STAGES:
+            producer.send(pipeline.topic(topic), keys[topic.name], b"noise", b"\xff\xfe")
+        producer.send(pipeline.topic(REQUESTS), str(container).encode(), _request(tenant, container), b"\xff\xfe")
+    finally:
+        producer.close()
+    for key in keys.values():
+        (letter,) = eventually(partial(letters, pipeline, key), what="the dead letter is there")
+        assert raw_bytes(letter.value()) == b"noise"
+    eventually(
+        lambda: [name for name, _ in pipeline.events(JOB_EVENTS, containerId=str(container))] == ["JobCompleted"],
+        what="the job that was asked for with such a header ends",
+    )
 
 
 def test_a_type_header_that_contradicts_is_poison(pipeline: Pipeline, tenant: Tenant) -> None:
