@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.errors import RegistryUnavailable
-from runtime.record import ClientHeaders, Record, raw_bytes
+from runtime.record import ClientHeaders, Record, client_headers, raw_bytes
 
 _SINGLE_OBJECT: Final = b"\xc3\x01"
 _FINGERPRINT: Final = slice(2, 10)
@@ -96,7 +96,7 @@ class FramedRecord:
         return self.framing.incoming(raw_bytes(self.read.value()))
 
     def headers(self) -> ClientHeaders:
-        return self.read.headers()
+        return client_headers(self.read)
 
     def set_headers(self, headers: list[tuple[str, str | bytes | None]]) -> None:
         self.read.set_headers(headers)

@@ -1,7 +1,9 @@
 """What a handler sees of a Kafka record, without naming the client library."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from operator import methodcaller
+from typing import Final, Protocol
 
 # What the client's types allow; consumed records have a list of pairs.
 ClientHeaders = dict[str, str | bytes | None] | list[tuple[str, str | bytes | None]] | None
@@ -45,17 +47,25 @@ def raw_bytes(value: bytes | str | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def header_pairs(record: Record) -> list[tuple[str, bytes | None]]:
-    """All headers in their order; values are bytes or null.
+# Called in C: the interpreter may leave out its check of a plain call's result, and would then go on with the half-made
+# list that the client returns for a name that is no UTF-8. Whoever touches that ends the process.
+_call_headers: Final[Callable[[Record], ClientHeaders]] = methodcaller("headers")
 
-    None at all where a name is no UTF-8: any writer may send such a name, and the client cannot read it.
-    """
+
+def client_headers(record: Record) -> ClientHeaders:
+    """What `record.headers()` gives; none where a name is no UTF-8, which any writer may send and the client cannot
+    read."""
     try:
-        headers = record.headers() or []
+        return _call_headers(record)
     except SystemError:
-        # What the client keeps now is half made: whoever touches it ends the process.
+        # The client would return what is half made the next time, and say nothing.
         record.set_headers([])
         return []
+
+
+def header_pairs(record: Record) -> list[tuple[str, bytes | None]]:
+    """All headers in their order; values are bytes or null. None at all where the client cannot read them."""
+    headers = client_headers(record) or []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return [(name, raw_bytes(value)) for name, value in pairs]
 
