@@ -11,6 +11,7 @@ from runtime.errors import ClonepostError, Retryable
 _COMMANDS = {
     "up": ("clonepost.commands.up", "up"),
     "down": ("clonepost.commands.stack", "down"),
+    "restart": ("clonepost.commands.restart", "restart"),
     "status": ("clonepost.commands.stack", "status"),
     "run": ("clonepost.commands.run", "run"),
     "tail": ("clonepost.commands.tail", "tail"),

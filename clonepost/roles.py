@@ -16,6 +16,8 @@ class Role:
     description: str
     processes: int = 1
     """How many one machine starts. More of them share the partitions."""
+    listens: bool = False
+    """Whether it takes HTTP requests, from a socket that all of its processes on a machine share."""
     ready_path: str | None = None
     """Where it answers 200 over HTTP once it can serve; None for a role that nobody waits for: work waits in topics."""
 
@@ -26,7 +28,7 @@ class Role:
 
 
 ROLES: Final = (
-    Role("api", "clonepost.run.api", "HTTP for partners", ready_path="/readyz"),
+    Role("api", "clonepost.run.api", "HTTP for partners", listens=True, ready_path="/readyz"),
     Role("dedup", "clonepost.run.dedup", "judges requests, once each"),
     Role("generate", "clonepost.run.generate", "makes variations"),
     Role("project", "clonepost.run.project", "keeps the read table, settles credits"),

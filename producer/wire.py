@@ -16,6 +16,8 @@ from producer.errors import Answer, malformed
 from schemas.ids import format_id, new_request_id
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+LINGER_SECONDS: Final = 1.0
+"""How long a connection without a request is kept while the process stops."""
 
 # Nothing in it to decode, to split off or to resolve: such targets are left to uvicorn.
 _CLONE: Final = re.compile(rb"/v1/content/([0-9A-Za-z_-]+)/clone-from-post")
@@ -89,7 +91,7 @@ class _Direct:
         self._begin = begin
         self.container = container
         self.headers = headers
-        self.keep_alive: bool = protocol.parser.should_keep_alive()
+        self.keep_alive: bool = protocol.parser.should_keep_alive() and not protocol.leaving
         self.body = b""
         self.disconnected = False
         self.response_complete = False
@@ -122,6 +124,8 @@ class EnvelopedHttp(HttpToolsProtocol):
     That is the error envelope for what the parser refuses, and a bound on the head of a request.
     """
 
+    leaving = False
+    """The process stops: the next answer is the last of this connection."""
     _head_bytes = 0
     # The request that may be served without ASGI, while its message is not complete.
     _direct: _Direct | None = None
@@ -187,7 +191,7 @@ class EnvelopedHttp(HttpToolsProtocol):
             self.cycle = cast("Any", self._direct)
         else:
             self._start_scope()
-            super().on_headers_complete()
+            self._start_cycle()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has come."""
@@ -214,6 +218,22 @@ class EnvelopedHttp(HttpToolsProtocol):
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_after_idle)
+
+    def shutdown(self) -> None:
+        """The process stops: the answer in hand is the last one.
+
+        An idle connection waits a moment for one more request and its answer. A request may be under way on it, or be
+        sent in this very moment, and closing would make it fail.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            self.leaving = True
+            self.loop.call_later(LINGER_SECONDS, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()
 
     def _look_after_idle(self) -> None:
         self._idle_timer = None
@@ -242,9 +262,14 @@ class EnvelopedHttp(HttpToolsProtocol):
         self._direct = None
         self.cycle = None  # type: ignore[assignment]  # as before a connection's first request
         self._start_scope()
-        super().on_headers_complete()
+        self._start_cycle()
         if direct.body:
             super().on_body(direct.body)
+
+    def _start_cycle(self) -> None:
+        super().on_headers_complete()
+        if self.leaving:
+            self.cycle.keep_alive = False
 
     def _start_scope(self) -> None:
         url, headers, expect_100_continue = self.url, self.headers, self.expect_100_continue

@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     """A stable name of this process, unique in the deployment. A restart then keeps its partitions."""
     http_host: str = "127.0.0.1"
     http_port: int = 8080
+    http_socket: int | None = Field(default=None, ge=3)
+    """A listening socket that was inherited, by its number: whoever started the process keeps it open over restarts."""
+    notify_socket: str = Field(
+        default="",
+        validation_alias="NOTIFY_SOCKET",
+        description="where to say that the process is ready, as systemd has it",
+    )
     metrics_port: int | None = None
     """Where a consumer serves /metrics; none by default. The API serves its own."""
     reply_wait_ms: int = Field(default=1_000, ge=0, le=10_000)

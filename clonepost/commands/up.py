@@ -14,7 +14,7 @@ from rich.console import Console
 
 from clonepost.commands.options import HomeOption
 from clonepost.localstack.home import Home, home_at
-from clonepost.localstack.supervisor import Options, Supervisor
+from clonepost.localstack.supervisor import ROLL, Options, Supervisor
 from runtime.errors import ClonepostError
 
 _DETACH_SECONDS: Final = 180.0
@@ -27,6 +27,12 @@ def up(
         int | None,
         typer.Option("--port", envvar="CLONEPOST_HTTP_PORT", help="The API's port; else 8080, or a free one."),
     ] = None,
+    api_processes: Annotated[
+        int,
+        typer.Option(
+            "--api-processes", envvar="CLONEPOST_API_PROCESSES", min=1, max=64, help="API processes behind the port."
+        ),
+    ] = 1,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Import demo data and show one clone.")] = True,
     detach: Annotated[bool, typer.Option("--detach", help="Return when ready; `clonepost down` stops it.")] = False,
 ) -> None:
@@ -39,15 +45,15 @@ def up(
     console = Console()
     where = home_at(home)
     if detach:
-        _start_detached(where, port, console)
+        _start_detached(where, port, api_processes, console)
         if demo:
             _tour(where, _addresses(where), console)
     else:
-        _run_in_foreground(where, port, demo=demo, console=console)
+        _run_in_foreground(where, Options(dict(os.environ), port, api_processes), demo=demo, console=console)
 
 
-def _run_in_foreground(home: Home, port: int | None, *, demo: bool, console: Console) -> None:
-    supervisor = Supervisor(home, Options(dict(os.environ), port), lambda line: console.print(f"  {line}", style="dim"))
+def _run_in_foreground(home: Home, options: Options, *, demo: bool, console: Console) -> None:
+    supervisor = Supervisor(home, options, lambda line: console.print(f"  {line}", style="dim"))
     touring = False
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -57,6 +63,7 @@ def _run_in_foreground(home: Home, port: int | None, *, demo: bool, console: Con
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
+    signal.signal(ROLL, lambda _number, _frame: supervisor.request_roll())
     started = time.monotonic()
     console.print(f"[bold]clonepost[/bold] starts in {home.folder}")
     with ThreadPoolExecutor(1) as pool:
@@ -83,9 +90,10 @@ def _run_in_foreground(home: Home, port: int | None, *, demo: bool, console: Con
     console.print("  stopped; the data stays", style="dim")
 
 
-def _start_detached(home: Home, port: int | None, console: Console) -> None:
+def _start_detached(home: Home, port: int | None, api_processes: int, console: Console) -> None:
     home.logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "clonepost", "up", "--home", str(home.folder), "--no-demo"]
+    command += ["--api-processes", str(api_processes)]
     if port is not None:
         command += ["--port", str(port)]
     log = home.logs / "supervisor.log"

@@ -34,7 +34,9 @@ class Child:
         environment: Mapping[str, str] | None = None,
         account: Account | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        inherits: Sequence[int] = (),
     ) -> None:
+        """`inherits` are descriptors of ours that it gets under the same numbers."""
         self.state = ProcessState(role)
         self.log: Final = log
         self.max_restart_seconds = _MAX_RESTART_SECONDS
@@ -44,6 +46,7 @@ class Child:
         self._command = list(command)
         self._account = account
         self._stop_signal = stop_signal
+        self._inherits = tuple(inherits)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._restart_at: float | None = None
@@ -68,6 +71,7 @@ class Child:
                 group=None if self._account is None else self._account.gid,
                 extra_groups=None if self._account is None else (),
                 start_new_session=True,
+                pass_fds=self._inherits,
             )
         self._started_at = time.monotonic()
         self._restart_at = None

@@ -38,6 +38,12 @@ class StackState:
     processes: list[ProcessState] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ready: bool = False
+    rolling: bool = False
+    """A rolling restart is under way."""
+    rolls: int = 0
+    """How many have ended."""
+    roll_failure: str | None = None
+    """Why the last one ended before its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,10 @@ class Home:
                 [ProcessState(**process) for process in raw["processes"]],
                 raw["addresses"],
                 raw["ready"],
+                # A release before this one may have written it.
+                raw.get("rolling", False),
+                raw.get("rolls", 0),
+                raw.get("roll_failure"),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

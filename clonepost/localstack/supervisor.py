@@ -1,6 +1,8 @@
 """Starts the stack in the right order, keeps it running, and takes it down without leaving anything behind."""
 
 import fcntl
+import signal
+import socket
 import sys
 import threading
 import time
@@ -12,16 +14,21 @@ from typing import IO, Final
 import httpx
 import psutil
 
+from clonepost.listening import listen
 from clonepost.localstack import ports
 from clonepost.localstack.child import Child
 from clonepost.localstack.home import Home, ProcessState, StackState
 from clonepost.localstack.launching import Launcher, Stopped
+from clonepost.localstack.notices import Notices
 from clonepost.localstack.orphans import end_orphans
 from clonepost.localstack.ports import PortLeases
+from clonepost.localstack.rolling import RollingRestart
 from clonepost.localstack.servers import Say, start_kafka, start_postgres
 from clonepost.roles import ROLES, Role
 from runtime.errors import ClonepostError
 
+ROLL: Final = signal.SIGUSR1
+"""What asks the process of a supervisor for a rolling restart."""
 _ROLE_STOP_SECONDS: Final = 12.0
 _SERVER_STOP_SECONDS: Final = 20.0
 _CHECK_SECONDS: Final = 0.1
@@ -41,6 +48,8 @@ class Options:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     http_port: int | None = None
+    api_processes: int = 1
+    """All of them take requests from one socket, which stays open while they are restarted."""
 
 
 class Supervisor:
@@ -57,6 +66,9 @@ class Supervisor:
         self._roles: list[Child] = []
         self._stopping = threading.Event()
         self._hurry = threading.Event()
+        self._roll_asked = threading.Event()
+        self._notices: Notices | None = None
+        self._listening: socket.socket | None = None
         self._publishing = threading.Lock()
         self._tending = threading.Lock()
         me = psutil.Process()
@@ -83,16 +95,32 @@ class Supervisor:
         self._publish()
 
     def watch(self) -> None:
-        """Restart what dies, until `request_stop`."""
+        """Restart what dies, and everything one by one when `request_roll` asks for it, until `request_stop`."""
+        roll: RollingRestart | None = None
         while not self._stopping.wait(_CHECK_SECONDS):
             with self._tending:
                 if self._stopping.is_set():
                     return
-                changes = [change for child in (*self._servers, *self._roles) if (change := child.check())]
+                roll = self._begun(roll)
+                changes = [
+                    change
+                    for child in (*self._servers, *self._roles)
+                    if not (roll and roll.stops(child)) and (change := child.check())
+                ]
+                if roll is not None and (change := roll.step()):
+                    changes.append(change)
+                if roll is not None and roll.over:
+                    self._state.rolling, self._state.roll_failure = False, roll.failure
+                    self._state.rolls += 1
+                    roll = None
             for change in changes:
                 self._say(change)
             if changes:
                 self._publish()
+
+    def request_roll(self) -> None:
+        """Have every role process restarted, one at a time. Safe from signal handlers."""
+        self._roll_asked.set()
 
     def request_stop(self) -> None:
         """End `watch` and any waiting in `start`; asked again, `stop` waits for nothing. Safe from signal handlers."""
@@ -113,10 +141,23 @@ class Supervisor:
             for child in children:
                 child.await_stop(until - time.monotonic(), self._hurry)
         self._ports.release()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        if self._notices is not None:
+            self._notices.close()
+            self._notices = None
         if self._lock is not None:
             self._home.state_file.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+    def _begun(self, roll: RollingRestart | None) -> RollingRestart | None:
+        if roll is not None or self._notices is None or not self._roll_asked.is_set():
+            return roll
+        self._roll_asked.clear()
+        self._state.rolling = True
+        return RollingRestart(self._roles, self._notices)
 
     def _take_home(self) -> None:
         self._home.folder.mkdir(parents=True, exist_ok=True)
@@ -164,18 +205,22 @@ class Supervisor:
         return futures[0].result(), futures[1].result()
 
     def _start_roles(self, http_port: int) -> None:
+        self._notices = Notices(self._home.socket_folder)
+        # Ours, and inherited by every API process: while one is restarted, what connects waits in it or finds another.
+        self._listening = listen(self._options.environment.get("CLONEPOST_HTTP_HOST", "127.0.0.1"), http_port)
         environment = {
             "CLONEPOST_ASSETS_FOLDER": str(self._home.assets),
             **self._options.environment,
             "DATABASE_URL": self.addresses["postgres"],
             "KAFKA_BOOTSTRAP_SERVERS": self.addresses["kafka"],
             "CLONEPOST_HTTP_PORT": str(http_port),
+            "NOTIFY_SOCKET": str(self._notices.address),
             "PYTHONUNBUFFERED": "1",
         }
         launcher = Launcher(self._roles, self._stopping, self._publish)
         waits = []
         for role in ROLES:
-            for number in range(1, role.processes + 1):
+            for number in range(1, self._number_of(role) + 1):
                 child = self._role_process(role, number, environment)
                 launcher.launch(child)
                 if role.ready_path is not None:
@@ -184,12 +229,19 @@ class Supervisor:
         for url, role, child in waits:
             launcher.wait(lambda url=url: _answers_ok(url), f"the {role.name} role", child)  # type: ignore[misc]
 
+    def _number_of(self, role: Role) -> int:
+        return self._options.api_processes if role.listens else role.processes
+
     def _role_process(self, role: Role, number: int, environment: Mapping[str, str]) -> Child:
         name = role.name if number == 1 else f"{role.name}-{number}"
         # A restarted process takes its partitions back by this name; two stacks on one cluster must not share one.
         own = {**environment, "CLONEPOST_INSTANCE": f"{self._home.identity()}.{name}"}
+        inherits = []
+        if role.listens and self._listening is not None:
+            inherits.append(self._listening.fileno())
+            own["CLONEPOST_HTTP_SOCKET"] = str(self._listening.fileno())
         command = [sys.executable, "-m", "clonepost", *role.arguments]
-        return Child(role.name, command, log=self._home.logs / f"{name}.log", environment=own)
+        return Child(role.name, command, log=self._home.logs / f"{name}.log", environment=own, inherits=inherits)
 
     def _publish(self) -> None:
         with self._publishing:

@@ -13,7 +13,8 @@ from uuid import UUID
 import structlog
 import uvicorn
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from clonepost.listening import BACKLOG, listen
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
 from producer.app import Application
 from producer.auth import KeyRing
 from producer.ingest.cancel import CancelRoute
@@ -31,7 +32,7 @@ from producer.routing import Gate
 from producer.starting import Starting
 from producer.wire import EnvelopedHttp
 from runtime.async_producer import AsyncProducer
-from runtime.errors import DatabaseUnavailable, Fatal
+from runtime.errors import DatabaseUnavailable
 from runtime.kafka_admin import KafkaAdmin
 from runtime.reply_consumer import ReplyConsumer
 from runtime.schema_registry import connect
@@ -44,10 +45,13 @@ from storage.reads import Reads
 _log = structlog.get_logger(__name__)
 
 _KEY_REFRESH_SECONDS: Final = 2.0
-# A POST ends within the delivery timeout and the wait for its verdict; then 10 s are left for everything else.
+# A POST ends within the delivery timeout and the wait for its verdict, and may come a second after the stop.
 _DELIVERY_TIMEOUT_MS: Final = 5_000
-_DRAIN_SECONDS: Final = 7
-_BACKLOG: Final = 2_048
+_DRAIN_SECONDS: Final = 8
+_SERVE_ANYWAY_SECONDS: Final = 15.0
+# Longer than a load balancer keeps a connection that nobody uses (a minute, mostly): who closes first does so under a
+# request that is on its way.
+_KEEP_ALIVE_SECONDS: Final = 75
 # More than the requests that one process can have in hand are made of.
 _NEW_OBJECTS_A_COLLECTION: Final = 100_000
 
@@ -77,7 +81,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; requests in hand get up to 7 s to finish."""
+    """Run until SIGTERM or SIGINT; requests in hand get up to 8 s to finish."""
     settings = load_settings()
     with role_process("api", settings) as stopping, asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, stopping))
@@ -96,18 +100,19 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
     buckets = RateBuckets(require_database(settings))
     watch = JobWatch(reads)
     starting = Starting("kafka")
+    ready, keys_loaded = asyncio.Event(), asyncio.Event()
     server = _Server(server_config(starting))
 
     def drain() -> None:
         watch.stop()
         server.should_exit = True
+        keys_loaded.set()
 
     def stop() -> None:
         loop.call_soon_threadsafe(drain)
 
     stop_when(stopping, stop)
-    # Bound before anything is waited for: liveness answers, and readiness says what is missing.
-    serving = asyncio.create_task(server.serve([_listen(settings)]))
+    serving = asyncio.create_task(_serve_when_due(server, settings, ready))
     kafka: _Kafka | None = None
     limits = LeasedLimits(buckets)
     tending: list[asyncio.Task[None]] = []
@@ -115,17 +120,22 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
         await reads.open()
         await buckets.open()
         keys = KeyRing()
-        for loop_of_its_own in (_refresh_keys(reads, keys), limits.run()):
+        for loop_of_its_own in (_refresh_keys(reads, keys, keys_loaded), limits.run()):
             tending.append(asyncio.create_task(loop_of_its_own))
             # It only ends by a defect; a process that went on without it would let revoked keys in, or nobody.
             tending[-1].add_done_callback(lambda _: stopping.set())
         kafka = await asyncio.to_thread(_connect, settings, loop, stopping)
         gate = Gate(keys, limits if settings.rate_limits else CountedOnly())
         starting.application = _application(settings, kafka, reads, watch, gate)
+        # Until then every answer is 503.
+        await keys_loaded.wait()
+        ready.set()
         _spare_the_collector()
+        tell_ready(settings)
         await serving
     finally:
         server.should_exit = True
+        ready.set()
         await serving
         if kafka is not None:
             await asyncio.to_thread(kafka.close)
@@ -146,13 +156,16 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    try:
-        return socket.create_server((settings.http_host, settings.http_port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        place = f"{settings.http_host}:{settings.http_port}"
-        raise Fatal(f"cannot listen on {place} ({error.strerror}): set CLONEPOST_HTTP_PORT to a free port") from error
+async def _serve_when_due(server: _Server, settings: Settings, ready: asyncio.Event) -> None:
+    if settings.http_socket is None:
+        # Before anything is waited for: liveness answers, and readiness says what is missing.
+        listening = listen(settings.http_host, settings.http_port)
+    else:
+        # Others may take from the same socket what this process could not serve yet; what nobody takes waits in it.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ready.wait(), _SERVE_ANYWAY_SECONDS)
+        listening = socket.socket(fileno=settings.http_socket)
+    await server.serve([listening])
 
 
 def server_config(application: Any) -> uvicorn.Config:
@@ -167,7 +180,8 @@ def server_config(application: Any) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         log_config=None,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
 
@@ -212,10 +226,11 @@ def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatc
     )
 
 
-async def _refresh_keys(reads: Reads, keys: KeyRing) -> None:
+async def _refresh_keys(reads: Reads, keys: KeyRing, loaded: asyncio.Event) -> None:
     while True:
         try:
             keys.replace(await reads.keys())
+            loaded.set()
         except DatabaseUnavailable as error:
             # Known keys go on working: a Postgres outage must not stop ingestion.
             _log.warning("keys_stale", reason=str(error))

@@ -1,6 +1,6 @@
 """`clonepost run dedup`: judge clone.requests."""
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
 from consumers.dedup.consumer import STAGE, DedupHandler
 from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
@@ -26,4 +26,5 @@ def main() -> None:
         handler = DedupHandler(database, publisher, dead_letters, topic_id=topic_id, topic_prefix=prefix)
         loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic], framing=framing)
         stop_when(stopping, loop.stop)
+        tell_ready(settings)
         loop.run()

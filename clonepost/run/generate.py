@@ -3,7 +3,7 @@
 import threading
 from typing import Final
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.fallback import FallbackGenerator
 from consumers.generation.fanout import STAGE, FanOutHandler
@@ -79,6 +79,7 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
     pool.start()
     sweeper.start()
     stop_when(stopping, loop.stop)
+    tell_ready(settings)
     try:
         loop.run()
     finally:

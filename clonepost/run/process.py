@@ -1,9 +1,12 @@
 """What every role process does before and around its work: settings, logs, metrics, signals, patience at the start."""
 
 import gc
+import os
 import signal
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -22,6 +25,10 @@ Result = TypeVar("Result")
 
 EXIT_MISCONFIGURED: Final = 78
 EXIT_FATAL: Final = 70
+EXIT_STOPPED_LATE: Final = 75
+
+STOP_SECONDS: Final = 10.0
+"""A process that was asked to stop ends within that, one way or the other; nothing is lost by the other."""
 
 
 class Stopping(Exception):
@@ -72,6 +79,7 @@ def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=_end_in_time, args=(stopping,), name="stop-bound", daemon=True).start()
     _log.info("role_started")
     try:
         yield stopping
@@ -81,6 +89,28 @@ def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
         _log.error("role_halted", reason=str(error))
         raise SystemExit(EXIT_FATAL) from error
     _log.info("role_stopped")
+
+
+def _end_in_time(stopping: threading.Event) -> None:
+    """Runs until the process has ended, its threads and clients included."""
+    stopping.wait()
+    time.sleep(STOP_SECONDS)
+    # Leases run out, records are read again, requests are repeated: leaving hard costs time and nothing else.
+    waits = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
+    _log.error("role_stopped_late", seconds=STOP_SECONDS, threads=waits)
+    os._exit(EXIT_STOPPED_LATE)
+
+
+def tell_ready(settings: Settings) -> None:
+    """Say that the process serves from now on: to systemd, to the local stack's supervisor, or to nobody."""
+    address = settings.notify_socket
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            try:
+                notices.sendto(b"READY=1\nMAINPID=%d\n" % os.getpid(), address.replace("@", "\0", 1))
+            except OSError as error:
+                _log.warning("readiness_not_told", reason=error.strerror)
+    _log.info("role_ready")
 
 
 def patiently(stopping: threading.Event, ask: Callable[[], Result]) -> Result:

@@ -1,6 +1,6 @@
 """`clonepost run project`: keep the read table, settle credits, publish how jobs end."""
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when
+from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
 from consumers.projector.consumer import STAGE, ProjectHandler
 from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
@@ -29,4 +29,5 @@ def main() -> None:
         topics = [settings.topic_prefix + VARIATION_RESULTS.name]
         loop = BatchLoop(settings, handler, stage=STAGE, topics=topics, framing=framing, losable=True)
         stop_when(stopping, loop.stop)
+        tell_ready(settings)
         loop.run()

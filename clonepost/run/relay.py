@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process
+from clonepost.run.process import load_settings, patiently, require_database, role_process, tell_ready
 from consumers.relay.relay import TRANSACTIONAL_ID, Relay, completion_topic
 from runtime.backoff import full_jitter
 from runtime.errors import Retryable
@@ -35,6 +35,7 @@ def main() -> None:
         framing = patiently(stopping, lambda: connect(settings))
         relay = patiently(stopping, lambda: build(settings, database, admin, framing))
         wakeup = TopicWakeup(settings, events, partitions=event_partitions)
+        tell_ready(settings)
         run(relay, wakeup, stopping)
 
 

@@ -4,7 +4,7 @@ import threading
 
 import structlog
 
-from clonepost.run.process import load_settings, require_database, role_process, stop_when
+from clonepost.run.process import load_settings, require_database, role_process, stop_when, tell_ready
 from consumers.rendering.renderer import Renderer
 from consumers.rendering.workers import Workers, render_into
 from runtime.settings import Settings
@@ -23,6 +23,7 @@ def main() -> None:
             run(settings, database_url, stopping)
         else:
             _log.info("rendering_is_off", fix="set CLONEPOST_ASSETS_FOLDER, and not CLONEPOST_RENDER=false")
+            tell_ready(settings)
             stopping.wait()
 
 
@@ -47,4 +48,5 @@ def run(settings: Settings, database_url: str, stopping: threading.Event) -> Non
         sweep_seconds=settings.sweep_seconds,
     )
     stop_when(stopping, renderer.stop)
+    tell_ready(settings)
     renderer.run()

@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS: Final = 0.5
 _ROOM_SECONDS: Final = 1.0
-_FINISH_SECONDS: Final = 8.0
+_FINISH_SECONDS: Final = 6.0
 _COMMIT_SECONDS: Final = 2.0
 _JOIN_SECONDS: Final = 1.0
 
@@ -142,7 +142,7 @@ class Pool:
         return [Task(lease, *places[lease.job_id], None) for lease in leases]
 
     def stop(self) -> None:
-        """Give back what has not begun, finish what runs (up to 8 s, renewed meanwhile), give back what did not end.
+        """Give back what has not begun, finish what runs (up to 6 s, renewed meanwhile), give back what did not end.
 
         What is given back is pending again at once and counts as no loss; its attempt numbers stay used.
         """

@@ -16,6 +16,7 @@ import uvicorn
 
 from clonepost.localstack.ports import free_port
 from clonepost.run.api import server_config
+from producer import wire
 from producer.app import Respond
 from producer.errors import Answer, ApiError, json_answer
 from producer.ingest.clone import CloneRoute
@@ -285,6 +286,43 @@ async def test_a_connection_that_waits_too_long_for_its_next_request_is_closed()
     finally:
         server.should_exit = True
         await serving
+
+
+@pytest.mark.anyio
+async def test_a_request_that_meets_a_stop_on_an_idle_connection_is_answered_and_is_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "LINGER_SECONDS", 600)
+    server = uvicorn.Server(server_config(_Answering()))
+    listening = socket.create_server(("127.0.0.1", 0))
+    place = listening.getsockname()
+    serving = asyncio.create_task(server._serve([listening]))
+    sent = b"POST /v1/content/x/clone-from-post HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    reader, writer = await asyncio.open_connection(*place)
+    writer.write(sent)
+    assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n{}")
+    (connection,) = server.server_state.connections
+    # What a stop does to each connection.
+    connection.shutdown()
+    writer.write(sent)
+    assert b"connection: close" in await reader.readuntil(b"\r\n\r\n{}")
+    assert await reader.read() == b""
+    writer.close()
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.anyio
+async def test_a_stop_closes_an_idle_connection_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LINGER_SECONDS", 0.01)
+    server = uvicorn.Server(server_config(_Answering()))
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server._serve([listening]))
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    server.should_exit = True
+    assert await reader.read() == b""
+    writer.close()
+    await serving
 
 
 @asynccontextmanager

@@ -144,6 +144,20 @@ def test_what_is_killed_is_restarted(pair: tuple[Stack, Stack], role: str) -> No
     assert {process["restarts"] for process in other.status()["processes"]} == {0}
 
 
+def test_a_rolling_restart_replaces_every_role_and_nothing_else(pair: tuple[Stack, Stack]) -> None:
+    stack, other = pair
+    before, untouched = stack.status(), pids(other.status())
+    assert "restarted every role" in stack.succeeds("restart")
+    after = stack.status()
+    assert after["addresses"] == before["addresses"]
+    assert [one["role"] for one in after["processes"]] == [one["role"] for one in before["processes"]]
+    for old, new in zip(before["processes"], after["processes"], strict=True):
+        assert (new["pid"] == old["pid"]) == (new["role"] in ("kafka", "postgres")), new["role"]
+        assert (new["state"], new["restarts"]) == ("running", old["restarts"])
+    assert stack.answers()
+    assert pids(other.status()) == untouched
+
+
 def test_a_killed_supervisor_blocks_nothing_and_loses_nothing(pair: tuple[Stack, Stack]) -> None:
     stack, other = pair
     addresses = stack.status()["addresses"]
@@ -175,6 +189,7 @@ def test_down_leaves_no_process_and_keeps_the_data(pair: tuple[Stack, Stack]) ->
     assert stack.home.postgres.is_dir()
     assert "nothing runs" in stack.fails("status", code=3)
     assert "nothing runs" in stack.succeeds("down")
+    assert "nothing runs" in stack.fails("restart", code=3)
 
 
 def test_ctrl_c_leaves_no_process(pair: tuple[Stack, Stack]) -> None:
