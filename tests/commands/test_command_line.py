@@ -27,6 +27,7 @@ COMMANDS = {
     "run",
     "tail",
     "reference",
+    "restart",
     "keys",
     "credits",
     "dlq",
