@@ -48,6 +48,7 @@ NAMES: Final[dict[str, str]] = {
     "sweep.published": "the projector is told; the sweep is not remembered",
     "project.written": "jobs are ended, settled, in the outbox; the transaction is open",
     "project.committed": "jobs have ended; their events are not published",
+    "project.published": "the events are published; their jobs still stand as untold",
     "relay.lead": "the round's transaction is open; no checkpoint is locked",
     "relay.fence": "this relay leads; earlier publishers are not fenced",
     "relay.scan": "earlier publishers are fenced; the log is not read",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storage import untold
 from storage.connection import Connection
 from storage.wallets import Settlement, lock_wallets, settle
 
@@ -23,7 +24,6 @@ class JobRow:
     progress: float
     version: int
     finished_at_ms: int | None
-    ended_by_offset: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,6 @@ class JobChange:
     error_code: str | None = None
     error_message: str | None = None
     completion_event_id: uuid.UUID | None = None
-    ended_by_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,7 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
     ids = sorted(job_ids)
     with connection.pipeline():
         jobs = connection.execute(
-            """SELECT job_id, status, stage, progress, version, (extract(epoch FROM finished_at) * 1000)::bigint,
-                      ended_by_offset
+            """SELECT job_id, status, stage, progress, version, (extract(epoch FROM finished_at) * 1000)::bigint
                FROM jobs WHERE job_id = ANY(%b::uuid[]) ORDER BY job_id FOR UPDATE""",
             (ids,),
             binary=True,
@@ -149,11 +147,16 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
 
 def write(
     connection: Connection,
+    batch_id: uuid.UUID,
     changes: Sequence[JobChange],
     settlements: Sequence[Settlement],
     completions: Sequence[OutboxRow],
 ) -> None:
-    """Write what was decided, in one round trip. The jobs' rows are locked; the wallets' are locked here, sorted."""
+    """Write what was decided, in one round trip. The jobs' rows are locked; the wallets' are locked here, sorted.
+
+    The jobs that end stand in `untold_ends` under `batch_id` until their events are acknowledged.
+    """
+    ended = [change.job_id for change in changes if change.finished_at_ms is not None]
     with connection.pipeline():
         if settlements:
             lock_wallets(connection, sorted({settlement.org_id for settlement in settlements}))
@@ -162,6 +165,8 @@ def write(
             _insert_outbox(connection, completions)
         if changes:
             _update_jobs(connection, changes)
+        if ended:
+            untold.insert(connection, batch_id, ended)
 
 
 def _insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
@@ -186,12 +191,11 @@ def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
              updated_at = to_timestamp(c.at / 1000.0), succeeded = c.succeeded, failed = c.failed,
              canceled = c.canceled, finished_at = to_timestamp(c.finished_at / 1000.0),
              credits_charged = c.credits_charged, error_code = c.error_code, error_message = c.error_message,
-             completion_event_id = c.completion_event_id, ended_by_offset = c.ended_by_offset
+             completion_event_id = c.completion_event_id
            FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::float8[], %b::int[], %b::bigint[], %b::smallint[],
-             %b::smallint[], %b::smallint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::uuid[],
-             %b::bigint[])
+             %b::smallint[], %b::smallint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::uuid[])
            AS c (job_id, status, stage, progress, version, at, succeeded, failed, canceled, finished_at,
-             credits_charged, error_code, error_message, completion_event_id, ended_by_offset)
+             credits_charged, error_code, error_message, completion_event_id)
            WHERE j.job_id = c.job_id AND j.status = 'running'""",
         _columns(
             [
@@ -210,7 +214,6 @@ def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
                     c.error_code,
                     c.error_message,
                     c.completion_event_id,
-                    c.ended_by_offset,
                 )
                 for c in changes
             ]

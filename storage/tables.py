@@ -392,8 +392,6 @@ jobs = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("completion_event_id", Uuid, ForeignKey("outbox.event_id")),
-    # The result record whose batch ended the job: only that record and earlier ones publish the terminal event again.
-    Column("ended_by_offset", BigInteger),
     CheckConstraint("status IN ('running', 'completed', 'failed', 'canceled')", name="status"),
     CheckConstraint("stage IN ('queued', 'analyzing_source', 'generating', 'rendering', 'finalizing')", name="stage"),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
@@ -403,6 +401,15 @@ jobs = Table(
     CheckConstraint("(status = 'failed') = (error_code IS NOT NULL)", name="error"),
     Index("jobs_running_idx", "accepted_at", postgresql_where=text("status = 'running'")),
     postgresql_with={"fillfactor": "60"},
+)
+
+untold_ends = Table(
+    "untold_ends",
+    metadata,
+    # Jobs that one transaction of the projector ended, and whose events the broker may not have acknowledged yet.
+    Column("batch_id", Uuid, primary_key=True),
+    Column("job_ids", ARRAY(Uuid), nullable=False),
+    Column("ended_at", _TIME, nullable=False, server_default=_NOW),
 )
 
 # --- Rate limits: written by api alone ------------------------------------------------------------------------------

@@ -29,9 +29,8 @@ def wait_until_drained(system: System, *, within_seconds: float = 60.0) -> Drain
 def _waiting_for(system: System) -> str | None:
     """The first thing that is not done yet."""
     try:
-        running, unmarked = unfinished(system.database_url)
-        if running or unmarked:
-            return f"{running} running jobs, {unmarked} outbox rows that are not marked"
+        if (left := unfinished(system.database_url)) is not None:
+            return left
         committed = committed_offsets(system)
         for stage, name in GROUPS.items():
             _, ends = end_offsets(system, name)
@@ -39,7 +38,6 @@ def _waiting_for(system: System) -> str | None:
             if behind:
                 return f"{stage} is {behind} records behind"
         # A job that was admitted between the first look and the last one shows now.
-        running, unmarked = unfinished(system.database_url)
+        return unfinished(system.database_url)
     except (Unreadable, KafkaException) as error:
         return f"an answer: {error}"
-    return f"{running} running jobs, {unmarked} outbox rows that are not marked" if running or unmarked else None

@@ -205,6 +205,8 @@ class Tables:
     wallets: Sequence[Wallet]
     outbox: Sequence[OutboxRow]
     idempotency_keys: Sequence[IdempotencyKey]
+    untold: Sequence[str]
+    """Jobs that have ended and may not be told of."""
     dedup_progress: Mapping[tuple[str, int], int]
     relay_checkpoints: Mapping[tuple[str, int], int]
     creatives: Mapping[tuple[str, int], Mapping[str, Any]]

@@ -77,6 +77,7 @@ def read_tables(database_url: str, *, creatives_of: Sequence[str]) -> Tables:
             idempotency_keys=_rows(
                 connection, IdempotencyKey, "SELECT org_id::text, idempotency_key, job_id::text FROM idempotency_keys"
             ),
+            untold=[job for (jobs,) in connection.execute("SELECT job_ids::text[] FROM untold_ends") for job in jobs],
             dedup_progress=_places(connection, "SELECT topic_id::text, partition, next_offset FROM dedup_progress"),
             relay_checkpoints=_places(
                 connection, "SELECT topic_id::text, partition, next_offset FROM relay_checkpoints"
@@ -85,14 +86,17 @@ def read_tables(database_url: str, *, creatives_of: Sequence[str]) -> Tables:
         )
 
 
-def unfinished(database_url: str) -> tuple[int, int]:
-    """How many jobs still run, and how many outbox rows are not marked. Raises Unreadable."""
+def unfinished(database_url: str) -> str | None:
+    """What is not done yet: jobs still run, outbox rows are not marked, ends are untold. Raises Unreadable."""
     with _connection(database_url) as connection:
         row = connection.execute(
             """SELECT (SELECT count(*) FROM jobs WHERE status = 'running'),
-                      (SELECT count(*) FROM outbox WHERE published_at IS NULL)"""
+                      (SELECT count(*) FROM outbox WHERE published_at IS NULL),
+                      (SELECT count(*) FROM untold_ends)"""
         ).fetchone()
-    return (0, 0) if row is None else (row[0], row[1])
+    if row is None or not any(row):
+        return None
+    return f"{row[0]} running jobs, {row[1]} outbox rows that are not marked, {row[2]} batches of untold ends"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
         *("renew.written", "renew.committed", "steps.committed"),
         *("sweep.written", "sweep.committed", "sweep.published", *_LOOP),
     ),
-    "project": ("project.written", "project.committed", *_LOOP),
+    "project": ("project.written", "project.committed", "project.published", *_LOOP),
     "relay": (
         *("relay.lead", "relay.fence", "relay.scan", "relay.select", "relay.publish", "relay.end_transaction"),
         *("relay.read_back", "relay.mark", "relay.commit"),

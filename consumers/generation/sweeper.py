@@ -8,7 +8,7 @@ chunks, a chunk a sweep, so that a long backlog costs no more than a short one.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -20,7 +20,7 @@ from runtime import metrics
 from runtime.errors import Retryable
 from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
-from storage import sweeping, variations
+from storage import sweeping, untold, variations
 from storage.connection import Connection, Database
 from storage.sweeping import WALK_START, Place, RunningJob
 from storage.variations import Ended
@@ -93,6 +93,7 @@ class Sweeper:
             )
             repairs = diagnose(jobs)
             added, late = self._repair(connection, repairs)
+            silent = untold.overdue(connection, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS)
             failpoint("sweep.written")
         failpoint("sweep.committed")
         if self._walked == WALK_START:
@@ -101,11 +102,11 @@ class Sweeper:
         if requeued or added:
             self._expect_pending()
         # After the commit: where this fails, a later sweep finds the jobs with nothing left to do, and announces them.
-        unheard = self._unheard(repairs.announce)
-        news = [*lost, *late, *map(_look_again, repairs.cancel), *map(_look_again, unheard)]
+        unheard, silent = self._unheard(map(_look_again, repairs.announce)), self._unheard(silent)
+        news = [*lost, *late, *map(_look_again, repairs.cancel), *unheard, *silent]
         self._publisher.publish(wakeups(news, self._topic_prefix))
         failpoint("sweep.published")
-        self._announced_at.update(dict.fromkeys(_ids(unheard), time.monotonic()))
+        self._announced_at.update(dict.fromkeys((job.job_id for job in (*unheard, *silent)), time.monotonic()))
         self._report(
             lease_lost=requeued,
             worker_lost=len(lost),
@@ -113,13 +114,14 @@ class Sweeper:
             deadline_exceeded=len(late),
             cancel_lost=len(repairs.cancel),
             result_lost=len(unheard),
+            end_untold=len(silent),
         )
 
-    def _unheard(self, jobs: Sequence[RunningJob]) -> list[RunningJob]:
+    def _unheard(self, jobs: Iterable[Ended]) -> list[Ended]:
         """Those that were not announced a moment ago."""
         since = time.monotonic() - _ANNOUNCE_AGAIN_SECONDS
         self._announced_at = {job_id: at for job_id, at in self._announced_at.items() if at > since}
-        return [job for job in jobs if job.place.job_id not in self._announced_at]
+        return [job for job in jobs if job.job_id not in self._announced_at]
 
     def _repair(self, connection: Connection, repairs: Repairs) -> tuple[int, list[Ended]]:
         if repairs.cancel:

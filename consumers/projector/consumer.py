@@ -2,12 +2,14 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import structlog
 
 from consumers.projector.outputs import job_event, terminal_event
-from consumers.projector.transitions import must_repeat, transition
+from consumers.projector.transitions import transition
 from runtime import metrics
 from runtime.dead_letters import DeadLetters
 from runtime.errors import Poison
@@ -18,7 +20,7 @@ from runtime.record import Batch, Record, raw_bytes
 from schemas import codec
 from schemas.events import VariationsFinished
 from schemas.topics import VARIATION_RESULTS
-from storage import projection
+from storage import projection, untold
 from storage.connection import Database
 from storage.projection import Facts, JobChange, OutboxRow
 from storage.wallets import Settlement
@@ -26,6 +28,17 @@ from storage.wallets import Settlement
 _log = structlog.get_logger(__name__)
 
 STAGE: Final = "project"
+
+
+@dataclass(slots=True)
+class _Projected:
+    """What a transaction has committed, and what is to be published of it."""
+
+    batch_id: uuid.UUID
+    events: list[Outgoing] = field(default_factory=list)
+    repeated: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    """Jobs that had ended and may not have been told, with the batch that ended them."""
+    outcomes: Counter[str] = field(default_factory=Counter)
 
 
 class ProjectHandler:
@@ -48,52 +61,59 @@ class ProjectHandler:
         self._topic_prefix = topic_prefix
 
     def handle(self, batch: Batch) -> None:
-        """Recount, commit, publish. Raises Retryable to be called again."""
-        offsets: dict[uuid.UUID, tuple[int, int]] = {}
+        """Recount, commit, publish, forget what is told by then. Raises Retryable to be called again."""
+        job_ids: set[uuid.UUID] = set()
         poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             try:
-                job_id = _job_id(record)
+                job_ids.add(_job_id(record))
             except Poison as error:
                 poison.append((record, error))
-                continue
-            offset = record.offset() or 0
-            lowest, highest = offsets.get(job_id, (offset, offset))
-            offsets[job_id] = (min(lowest, offset), max(highest, offset))
-        if not offsets and not poison:
+        if not job_ids and not poison:
             return
         letters = self._dead_letters.letters(poison, of_records=len(batch.records))
-        events, outcomes = self._commit(offsets) if offsets else ([], Counter())
-        self._publisher.publish(events + letters)
+        projected = self._commit(job_ids) if job_ids else None
+        self._publisher.publish((projected.events if projected else []) + letters)
+        if projected and projected.events:
+            self._told(projected)
         self._dead_letters.published(poison, of_records=len(batch.records))
+        outcomes = projected.outcomes if projected else Counter[str]()
         for outcome, number in outcomes.items():
             metrics.OUTCOMES.labels(STAGE, outcome).inc(number)
         _log.info("projected", outcomes=dict(outcomes), poison=len(poison))
 
-    def _commit(self, offsets: dict[uuid.UUID, tuple[int, int]]) -> tuple[list[Outgoing], Counter[str]]:
-        outcomes: Counter[str] = Counter()
-        events: list[Outgoing] = []
+    def _commit(self, job_ids: Collection[uuid.UUID]) -> _Projected:
+        projected = _Projected(uuid.uuid4())
         changes: list[JobChange] = []
         settlements: list[Settlement] = []
         completions: list[OutboxRow] = []
         with self._database.transaction() as connection:
-            now_ms, known = projection.read(connection, list(offsets))
-            outcomes["unknown"] = len(offsets) - len(known)
+            now_ms, known = projection.read(connection, list(job_ids))
+            ended = [facts.job.job_id for facts in known if facts.job.status != "running"]
+            projected.repeated = untold.among(connection, ended) if ended else {}
             for facts in known:
-                lowest, highest = offsets[facts.job.job_id]
-                change = transition(facts, now_ms=now_ms, offset=highest)
+                change = transition(facts, now_ms=now_ms)
                 if change is not None:
                     changes.append(change)
-                    outcomes[change.status] += 1
+                    projected.outcomes[change.status] += 1
                     if change.status != "running":
-                        events.append(self._end(facts, change, settlements, completions))
-                elif must_repeat(facts, lowest):
-                    events.append(self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)[0])
-                    outcomes["repeated"] += 1
-            projection.write(connection, changes, settlements, completions)
+                        projected.events.append(self._end(facts, change, settlements, completions))
+                elif facts.job.job_id in projected.repeated:
+                    # Whoever ended it may have died before its event was acknowledged.
+                    event, _, _ = self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)
+                    projected.events.append(event)
+            projection.write(connection, projected.batch_id, changes, settlements, completions)
             failpoint("project.written")
         failpoint("project.committed")
-        return events, +outcomes
+        projected.outcomes["unknown"] = len(job_ids) - len(known)
+        projected.outcomes["repeated"] = len(projected.repeated)
+        projected.outcomes = +projected.outcomes
+        return projected
+
+    def _told(self, projected: _Projected) -> None:
+        failpoint("project.published")
+        with self._database.transaction() as connection:
+            untold.told(connection, projected.batch_id, projected.repeated)
 
     def _end(
         self, facts: Facts, change: JobChange, settlements: list[Settlement], completions: list[OutboxRow]

@@ -36,8 +36,8 @@ def count(variations: tuple[VariationFacts, ...]) -> Counts:
     return Counts(states.count("succeeded"), states.count("failed"), states.count("canceled"))
 
 
-def transition(facts: Facts, *, now_ms: int, offset: int) -> JobChange | None:
-    """The job's next state, or None where nothing changes. `offset` is the wake-up's, kept for redelivery."""
+def transition(facts: Facts, *, now_ms: int) -> JobChange | None:
+    """The job's next state, or None where nothing changes."""
     job = facts.job
     if job.status != "running":
         return None
@@ -58,26 +58,16 @@ def transition(facts: Facts, *, now_ms: int, offset: int) -> JobChange | None:
     )
     if counts.ended < requested:
         return change if (stage, progress) != (job.stage, job.progress) else None
-    return _ended(change, facts, counts, now_ms=now_ms, offset=offset)
+    return _ended(change, facts, counts, now_ms=now_ms)
 
 
-def must_repeat(facts: Facts, lowest_offset: int) -> bool:
-    """Whether this wake-up may belong to the batch that ended the job and died before it published the event.
-
-    A wake-up behind that batch was read only after the batch's offsets were committed, so after its publish.
-    """
-    job = facts.job
-    return job.status != "running" and job.ended_by_offset is not None and lowest_offset <= job.ended_by_offset
-
-
-def _ended(change: JobChange, facts: Facts, counts: Counts, *, now_ms: int, offset: int) -> JobChange:
+def _ended(change: JobChange, facts: Facts, counts: Counts, *, now_ms: int) -> JobChange:
     ended = replace(
         change,
         stage="finalizing",
         progress=1.0,
         finished_at_ms=now_ms,
         credits_charged=counts.succeeded * facts.claim.variation_price,
-        ended_by_offset=offset,
     )
     if counts.canceled:
         return replace(ended, status="canceled")

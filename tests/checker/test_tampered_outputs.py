@@ -177,6 +177,11 @@ def test_11_an_event_that_is_not_marked(good: Snapshot) -> None:
     assert found == {7: [f"outbox {row.event_id}"], 11: [f"outbox {row.event_id}"]}
 
 
+def test_11_an_end_that_is_untold(good: Snapshot) -> None:
+    job = first(good.tables.jobs).job
+    assert broken(in_table(good, "untold", plus(job))) == {11: [f"untold_ends {job}"]}
+
+
 def test_11_a_system_that_did_not_drain_in_time(good: Snapshot) -> None:
     number = len(good.history.drained)
     slow = Drained(seconds=None, within_seconds=60, waiting_for="dedup is 3 records behind")

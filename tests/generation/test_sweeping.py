@@ -210,6 +210,19 @@ def test_an_announcement_that_fails_is_made_by_a_later_sweep(
     assert sweep() == [(job.job_id, ())]
 
 
+def test_an_end_that_stays_untold_is_announced(jobs: Jobs, sweep: Sweeping) -> None:
+    told_late, being_told = (jobs.accept(variations=1) for _ in range(2))
+    for job, age in ((told_late, "6 s"), (being_told, "0 s")):
+        jobs.end_job(job.job_id, "failed")
+        jobs.execute(
+            "INSERT INTO untold_ends VALUES (gen_random_uuid(), ARRAY[%s::uuid], clock_timestamp() - %s::interval)",
+            job.job_id,
+            age,
+        )
+    assert sweep() == [(told_late.job_id, ())]
+    assert sweep() == [], "whoever is to tell it has been woken a moment ago"
+
+
 def test_one_process_sweeps_at_a_time(database: Database, jobs: Jobs, sweep: Sweeping) -> None:
     job = jobs.accept(seconds_ago=60)
     with database.transaction() as connection:

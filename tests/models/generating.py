@@ -1,4 +1,4 @@
-"""One job of two variations, from admission to its end, as a model: two generate processes, the sweeper, a projector.
+"""One job of two variations, from admission to its end, as a model: two generate processes, the sweeper, projectors.
 
 What the sweeper repairs is `consumers.generation.diagnose`'s own verdict, and what the projector makes of the rows is
 `consumers.projector.transitions`' own. The transitions of a variation are those of `storage.variations` and
@@ -6,22 +6,25 @@ What the sweeper repairs is `consumers.generation.diagnose`'s own verdict, and w
 
 - A process may die between any two effects: after a commit and before it publishes, before its offset, with work in
   memory. A stopped process makes no move, and its leases run out; then it goes on as if nothing had been.
+- A projector may freeze with wake-ups in hand, for so long that another one takes its partition and passes them. Then
+  it thaws and goes on, or it dies.
 - A lease of a living process may run out (its renewals stall). Records are delivered again, and may be lost.
 - A cancel, the deadline and a provider that wants a retry may come at any moment. So may the sweeper: early is
   harmless, or it shows.
 
-Wake-ups are counted up to two: a third is read in the same batch as the second. Offsets are counted from the first
-wake-up whose offset is not committed. Of attempt numbers only equality and order are kept.
+Wake-ups are counted up to two: a third is read in the same batch as the second. Of attempt numbers only equality and
+order are kept.
 """
 
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from consumers.generation.diagnose import Repairs, diagnose
-from consumers.projector.transitions import must_repeat, transition
+from consumers.projector.transitions import transition
 from storage.projection import ClaimFacts, Facts, JobRow, VariationFacts
 from storage.sweeping import MAX_LOSSES, WALK_START, RunningJob
 from tests.models.exploring import Kind, Move
@@ -47,7 +50,9 @@ class Design:
     """The projector adds up what wake-ups tell, instead of counting rows."""
     settles: str = "with"
     """with the terminal transition; or before it, or after it, in a transaction of its own"""
-    repeats_event: bool = True
+    repeats: str = "untold"
+    """What publishes an ended job's event again: a wake-up while its end is untold; or the wake-ups up to the one that
+    ended it, by their offsets; or nothing"""
     without: frozenset[str] = frozenset()
     """Repairs that the sweeper leaves out."""
 
@@ -60,6 +65,8 @@ class World:
     """So many faults, cancels, deadlines and retries together, in any order."""
     trouble: str = ""
     """Variation 0 kills whatever process works on it; or it hangs, until its deadline."""
+    among: tuple[str, ...] = ()
+    """Only surprises that begin so, where it is known what breaks a design: a search for less is a quicker one."""
 
 
 class Row(NamedTuple):
@@ -95,18 +102,21 @@ class State(NamedTuple):
     late: bool = False
     unread: int = 0
     """Wake-ups in clone.variation-results."""
-    reading: tuple[str, int, bool] = ("", 0, False)
-    """The projector's batch: what it does next with it, its size, and whether it has an event to publish."""
+    reading: tuple[str, int] = ("", 0)
+    """The projector's batch: what it does next with it, and its size."""
+    frozen: str = ""
+    """What a projector does next that has lost its partition and does not know it."""
     status: str = "running"
+    untold: bool = False
+    """The row of `untold_ends`, and the job in it."""
     ended_by: int = _NEVER
+    """The wake-up that ended the job, counted from the first one whose offset is not committed."""
     counted: int = 0
     settled: int = 0
     charged: int = 0
     completions: int = 0
     told: bool = False
     """The terminal event is in clone.job-events."""
-    excused: bool = False
-    """The wake-up that would have had the event published again was lost."""
     violation: str | None = None
     surprises: int = 0
 
@@ -140,8 +150,8 @@ class GenerationModel:
         return None
 
     def done(self, state: State) -> bool:
-        """The job has ended, is settled, and whoever listens was told."""
-        return state.status != "running" and state.settled == 1 and (state.told or state.excused)
+        """The job has ended, is settled, whoever listens was told, and nobody means to tell it again."""
+        return state.status != "running" and state.settled == 1 and state.told and not state.untold
 
     def moves(self, state: State) -> Iterator[Move[State]]:
         """All that can happen."""
@@ -159,12 +169,14 @@ class GenerationModel:
             yield Move(f"{_name(who)}: publishes VariationsFinished", after)
         yield from self._sweep(state)
         yield from self._project(state)
+        yield from self._thaw(state)
         yield from self._time(state)
         if state.surprises:
             fewer = state._replace(surprises=state.surprises - 1)
-            yield from self._outside(fewer)
-            for move in self._faults(fewer):
-                yield move._replace(kind=Kind.FAULT)
+            faults = (move._replace(kind=Kind.FAULT) for move in self._faults(fewer))
+            for move in chain(self._outside(fewer), faults):
+                if move.label.startswith(self._world.among or ""):
+                    yield move
 
     # --- generate -----------------------------------------------------------------------------------------------
 
@@ -277,6 +289,8 @@ class GenerationModel:
                     state, news = self._end(state, index, "failed"), True
         if repairs.announce and not state.unread and "announce" not in self._design.without:
             news = True
+        if state.untold and not state.unread and "tell" not in self._design.without:
+            news = True
         return state._replace(unsaid=state.unsaid | {2}) if news else state
 
     def _diagnosed(self, state: State) -> Repairs:
@@ -300,45 +314,71 @@ class GenerationModel:
     # --- project ------------------------------------------------------------------------------------------------
 
     def _project(self, state: State) -> Iterator[Move[State]]:
-        doing, size, has_event = state.reading
+        doing, size = state.reading
         if not doing and state.unread:
             yield Move("project: recounts and commits", self._projected(state))
         elif doing == "settle":
-            yield Move("project: settles", _settled(state)._replace(reading=("publish", size, has_event)))
+            yield Move("project: settles", _settled(state)._replace(reading=("publish", size)))
         elif doing == "end":
-            yield Move("project: ends the job", self._ended(state)._replace(reading=("publish", size, True)))
+            yield Move("project: ends the job", self._ended(state, size - 1)._replace(reading=("publish", size)))
         elif doing == "publish":
-            yield Move("project: publishes the event", state._replace(reading=("offset", size, False), told=True))
+            yield Move("project: publishes the event", state._replace(reading=("forget", size), told=True))
+        elif doing == "forget":
+            yield Move("project: forgets the end", state._replace(reading=("offset", size), untold=False))
         elif doing == "offset":
             ended_by = max(_NEVER, state.ended_by - size)
-            after = state._replace(reading=("", 0, False), unread=state.unread - size, ended_by=ended_by)
+            after = state._replace(reading=("", 0), unread=state.unread - size, ended_by=ended_by)
+            if self._design.repeats == "by offset" and state.frozen == "recount":
+                after = after._replace(frozen="recount what is committed")
             yield Move("project: commits its offset", after)
 
     def _projected(self, state: State) -> State:
         size = state.unread
         counted = min(VARIATIONS, state.counted + size) if self._design.counts_wakeups else 0
-        state = state._replace(counted=counted, reading=("offset", size, False))
+        state = state._replace(counted=counted, reading=("offset", size))
         if self._change(state) is None:
-            repeats = self._design.repeats_event and must_repeat(_facts(state), 0)
-            return state._replace(reading=("publish", size, True)) if repeats else state
+            return state._replace(reading=("publish", size)) if self._repeats(state) else state
         if self._design.settles == "before":
-            return _settled(state)._replace(reading=("end", size, True))
-        ended = self._ended(state)
+            return _settled(state)._replace(reading=("end", size))
+        ended = self._ended(state, size - 1)
         if self._design.settles == "after":
-            return ended._replace(reading=("settle", size, True))
-        return _settled(ended)._replace(reading=("publish", size, True))
+            return ended._replace(reading=("settle", size))
+        return _settled(ended)._replace(reading=("publish", size))
+
+    def _thaw(self, state: State) -> Iterator[Move[State]]:
+        """What a projector does that was frozen while another passed its wake-ups. Its offsets are not taken."""
+        if state.frozen.startswith("recount"):
+            after = state._replace(frozen="publish" if self._repeats(state) else "")
+            if self._change(state) is not None:
+                last = 0 if state.frozen == "recount" else _NEVER
+                after = _settled(self._ended(state, last))._replace(frozen="publish")
+            yield Move("project, thawed: recounts and commits", after)
+        elif state.frozen == "publish":
+            yield Move("project, thawed: publishes the event", state._replace(frozen="forget", told=True))
+        elif state.frozen == "forget":
+            yield Move("project, thawed: forgets the end", state._replace(frozen="", untold=False))
+
+    def _repeats(self, state: State) -> bool:
+        """Whether a wake-up that is read now, the first that is not committed, has the event published again."""
+        if self._design.repeats == "by offset":
+            return state.status != "running" and state.ended_by > _NEVER
+        return state.untold
 
     def _change(self, state: State) -> str | None:
         """The status in which the job ends now, if it ends."""
         if self._design.counts_wakeups and state.status == "running":
             return "completed" if state.counted == VARIATIONS else None
-        change = transition(_facts(state), now_ms=0, offset=0)
+        change = transition(_facts(state), now_ms=0)
         return None if change is None or change.status == "running" else change.status
 
-    def _ended(self, state: State) -> State:
+    def _ended(self, state: State, last: int) -> State:
+        """The job ends, by a batch whose last wake-up is this one."""
         status = self._change(state) or "failed"
         completions = state.completions + (status == "completed")
-        return state._replace(status=status, ended_by=state.reading[1] - 1, completions=completions)
+        ended = state._replace(status=status, completions=completions)
+        if self._design.repeats == "by offset":
+            return ended._replace(ended_by=last)
+        return ended._replace(untold=self._design.repeats == "untold")
 
     # --- time and faults ----------------------------------------------------------------------------------------
 
@@ -378,12 +418,18 @@ class GenerationModel:
             yield Move("broker: CloneCanceled is lost", state._replace(canceled="gone"))
         if state.reading[0]:
             unread, ended_by = min(_MOST_UNREAD, state.unread), min(_MOST_UNREAD - 1, state.ended_by)
-            yield Move("project: KILLED", state._replace(reading=("", 0, False), unread=unread, ended_by=ended_by))
+            gone = state._replace(reading=("", 0), unread=unread, ended_by=ended_by)
+            yield Move("project: KILLED", gone)
+            if not state.frozen and state.reading[0] in ("publish", "forget"):
+                yield Move("project: FROZEN, another takes its partition", gone._replace(frozen=state.reading[0]))
         elif state.unread:
-            excused = state.status != "running" and not state.told
             yield Move("broker: a VariationsFinished comes twice", _woken(state))
-            lost = state._replace(unread=0, ended_by=_NEVER, excused=state.excused or excused)
-            yield Move("broker: every VariationsFinished is lost", lost)
+            yield Move("broker: every VariationsFinished is lost", state._replace(unread=0, ended_by=_NEVER))
+            if not state.frozen:
+                frozen = state._replace(frozen="recount")
+                yield Move("project: FROZEN with its wake-ups, another takes its partition", frozen)
+        if state.frozen:
+            yield Move("project, frozen: KILLED", state._replace(frozen=""))
 
 
 def _name(who: int) -> str:
@@ -449,12 +495,12 @@ def _settled(state: State) -> State:
 
 def _facts(state: State) -> Facts:
     """The rows as the projector reads them."""
-    return _facts_of(state.rows, state.status, None if state.status == "running" else state.ended_by)
+    return _facts_of(state.rows, state.status)
 
 
 @cache
-def _facts_of(rows: tuple[Row, ...], status: str, ended_by: int | None) -> Facts:
-    job = JobRow(_JOB, status, "queued", 0.0, 1, None, ended_by)
+def _facts_of(rows: tuple[Row, ...], status: str) -> Facts:
+    job = JobRow(_JOB, status, "queued", 0.0, 1, None)
     claim: Any = dict.fromkeys(ClaimFacts.__dataclass_fields__)
     claim |= {"job_id": _JOB, "variations": VARIATIONS, "variation_price": 1}
     variations = []

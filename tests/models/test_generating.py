@@ -54,6 +54,8 @@ def without(repair: str) -> Design:
 
 
 STUCK = "It ends here, with promises open."
+LOST_CANCEL = "broker: CloneCanceled is lost"
+LOST_WAKEUP = "broker: every VariationsFinished is lost"
 WRONG = {
     "a result is not held against its attempt": Wrong(
         Design(checks_attempt=False), "STALE", "the lease of 0 is not renewed"
@@ -68,12 +70,20 @@ WRONG = {
     "the projector counts wake-ups": Wrong(Design(counts_wakeups=True), "LOST", "comes twice"),
     "settled before the end": Wrong(Design(settles="before"), "SETTLED TWICE", "project: KILLED"),
     "settled after the end": Wrong(Design(settles="after"), STUCK, "project: KILLED"),
-    "a repeated wake-up repeats no event": Wrong(Design(repeats_event=False), STUCK, "project: KILLED"),
+    "nothing repeats an event": Wrong(Design(repeats="never"), STUCK, "project: KILLED"),
+    "wake-ups repeat an event by their offsets": Wrong(
+        Design(repeats="by offset"), STUCK, "project: FROZEN with its wake-ups", World(2, among=("project",))
+    ),
+    "ends that are untold are not announced": Wrong(
+        without("tell"), STUCK, LOST_WAKEUP, World(2, among=("project: KILLED", LOST_WAKEUP))
+    ),
     "no requeue_lost": Wrong(without("requeue_lost"), STUCK, "KILLED"),
     "no add_missing": Wrong(without("add_missing"), STUCK, "CloneAccepted is lost"),
     "no fail_late": Wrong(without("fail_late"), STUCK, "the deadline passes", World(0, "hangs")),
     "no announcement": Wrong(without("announce"), STUCK, "KILLED"),
-    "no cancel of an overdue cancel": Wrong(without("cancel"), STUCK, "CloneCanceled is lost", World(2)),
+    "no cancel of an overdue cancel": Wrong(
+        without("cancel"), STUCK, LOST_CANCEL, World(2, among=("dedup: a cancel is accepted", LOST_CANCEL))
+    ),
 }
 
 

@@ -134,8 +134,8 @@ DEFECTS: Final = (
     _one(
         "lost results are not announced again",
         "consumers/generation/sweeper.py",
-        "*map(_look_again, unheard)]",
-        "]",
+        "*unheard, *silent]",
+        "*silent]",
         KILLS,
     ),
     Defect(
@@ -156,20 +156,40 @@ DEFECTS: Final = (
     _one(
         "credits are settled behind the transaction that ends the job",
         "consumers/projector/consumer.py",
-        "            projection.write(connection, changes, settlements, completions)\n"
+        "            projection.write(connection, projected.batch_id, changes, settlements, completions)\n"
         '            failpoint("project.written")\n        failpoint("project.committed")\n',
-        "            projection.write(connection, changes, [], completions)\n"
+        "            projection.write(connection, projected.batch_id, changes, [], completions)\n"
         '            failpoint("project.written")\n        failpoint("project.committed")\n'
         "        with self._database.transaction() as connection:\n"
-        "            projection.write(connection, [], settlements, [])\n",
+        "            projection.write(connection, projected.batch_id, [], settlements, [])\n",
         KILLS,
     ),
     _one(
         "a repeated wake-up repeats no event",
-        "consumers/projector/transitions.py",
-        "lowest_offset <= job.ended_by_offset\n",
-        "lowest_offset < 0\n",
+        "consumers/projector/consumer.py",
+        "untold.among(connection, ended) if ended else {}",
+        "{}",
         KILLS,
+    ),
+    _one(
+        "an end is forgotten before it is told",
+        "consumers/projector/consumer.py",
+        """        self._publisher.publish((projected.events if projected else []) + letters)
+        if projected and projected.events:
+            self._told(projected)
+""",
+        """        if projected and projected.events:
+            self._told(projected)
+        self._publisher.publish((projected.events if projected else []) + letters)
+""",
+        "tests/projector/test_redelivery.py::test_a_broker_that_does_not_answer_leaves_the_ends_untold",
+    ),
+    _one(
+        "ends that stay untold are not announced",
+        "consumers/generation/sweeper.py",
+        "*unheard, *silent]\n",
+        "*unheard]\n",
+        "tests/projector/test_on_kafka.py::test_a_member_that_was_frozen_ends_jobs_and_dies_and_their_ends_are_told",
     ),
     _one(
         "the dead letter is dropped",

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from consumers.generation.sweeper import Sweeper
 from consumers.projector.consumer import STAGE, ProjectHandler
-from runtime import metrics
+from runtime import failpoint, metrics
 from runtime.batch_loop import BatchLoop
 from runtime.dead_letters import DeadLetters
 from runtime.errors import DatabaseUnavailable
@@ -18,6 +20,8 @@ from runtime.publishing import Outgoing, Publisher
 from runtime.record import Batch, Record, raw_bytes
 from runtime.settings import Settings
 from runtime.tailing import tail
+from schemas import codec
+from schemas.events import JobCompleted
 from schemas.headers import CE_ID, DEAD_LETTER_REASON
 from schemas.topics import DEAD_LETTERS, JOB_EVENTS, VARIATION_RESULTS, Topic
 from storage.connection import Database
@@ -136,6 +140,65 @@ def test_a_partition_that_the_topic_gets_meanwhile_is_read_soon(
         restarted.close()
         eventually(lambda: committed(settings, new + 1) == 2, what="the new partition's record is done with")
     assert len(records_of(settings, JOB_EVENTS)) == 2
+
+
+def test_a_member_that_was_frozen_ends_jobs_and_dies_and_their_ends_are_told(
+    settings: Settings, publisher: Publisher, jobs: Accepted, database: Database
+) -> None:
+    """Its partition has a new owner, which has passed the wake-ups that the frozen one still has in hand."""
+    woken, forgotten = (jobs.reserved(database, variations=2) for _ in range(2))
+    for job in (woken, forgotten):
+        jobs.stands(job, 0, "succeeded")
+    send(settings, publisher, *(wake_up(job, 0) for job in (woken, forgotten)))
+    in_hand = records_of(settings, VARIATION_RESULTS)
+    with running(settings, publisher):
+        eventually(lambda: committed(settings) == 2, what="the new owner has passed them")
+        for job in (woken, forgotten):
+            jobs.stands(job, 1, "failed")
+        recorder = Recorder()
+        with failpoint.armed("project.committed", crash), pytest.raises(Crash):
+            projector(database, recorder).handle(Batch(in_hand, {}))
+        assert [jobs.job(job)["status"] for job in (woken, forgotten)] == ["completed", "completed"]
+        assert not recorder.records
+        assert not told(settings)
+
+        # The next wake-up of a job has its end told.
+        send(settings, publisher, wake_up(woken, 1))
+        eventually(lambda: committed(settings) == 3, what="the next wake-up is done with")
+        assert told(settings) == {str(woken.job_id)}
+        # And where that is lost, the sweeper sends another.
+        sweeper_of(settings, database, publisher).sweep()
+        eventually(lambda: committed(settings) == 4, what="the sweeper's wake-up is done with")
+    assert told(settings) == {str(woken.job_id), str(forgotten.job_id)}
+    assert jobs.rows("SELECT * FROM untold_ends") == []
+
+
+def told(settings: Settings) -> set[str]:
+    """The jobs of which clone.job-events tells that they were completed."""
+    values = [raw_bytes(record.value()) for record in records_of(settings, JOB_EVENTS)]
+    return {cast("JobCompleted", codec.decode(value, JOB_EVENTS.records).record)["jobId"] for value in values}
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+def crash() -> None:
+    raise Crash
+
+
+def sweeper_of(settings: Settings, database: Database, publisher: Publisher) -> Sweeper:
+    """One that takes anything for overdue and leaves leases alone."""
+    return Sweeper(
+        database,
+        publisher,
+        sweep_seconds=3_600,
+        lease_seconds=3_600,
+        topic_prefix=settings.topic_prefix,
+        expect_pending=lambda: None,
+        on_death=lambda name: None,
+        overdue_seconds=0,
+    )
 
 
 def test_poison_that_is_read_again_is_known_as_the_same_letter(stage: Stage) -> None:

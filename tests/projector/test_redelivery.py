@@ -2,11 +2,15 @@
 
 import random
 import threading
+import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from runtime import failpoint
+from runtime.errors import BrokerUnavailable
+from runtime.publishing import Outgoing
 from runtime.record import Batch
 from storage.connection import Database
 from tests.dedup.records import Read
@@ -23,16 +27,24 @@ def crash() -> None:
     raise Crash
 
 
+def dying(stage: Stage, at: str, *records: Read) -> Published:
+    """What a process publishes that handles these and dies there."""
+    before = len(stage.recorder.records)
+    with failpoint.armed(at, crash), pytest.raises(Crash):
+        stage.redeliver(*records)
+    return Published(stage.recorder.records[before:])
+
+
 def test_redelivery_repeats_the_bytes_headers_and_event_ids(stage: Stage, jobs: Accepted, database: Database) -> None:
     ended = [jobs.reserved(database, variations=2) for _ in range(3)]
     for job, state in zip(ended, ("succeeded", "failed", "canceled"), strict=True):
         jobs.all_end(job, state, "failed")
     records = stage.place(*(wake_up(job, index) for index in range(2) for job in ended))
-    first = stage.redeliver(*records)
+    first = dying(stage, "project.published", *records)
     rows = [jobs.job(job) for job in ended]
     assert sorted(first.names()) == ["JobCanceled", "JobCompleted", "JobFailed"]
     for again in (records, records[2:], records[3:4]):
-        repeated = stage.redeliver(*again).versions()
+        repeated = dying(stage, "project.published", *again).versions()
         assert repeated
         assert all(repeated[job_id].keys() == first.versions()[job_id].keys() for job_id in repeated)
     assert [jobs.job(job) for job in ended] == rows
@@ -45,33 +57,60 @@ def test_a_crash_between_the_commit_and_the_publish_loses_no_event(
     job, other = jobs.reserved(database, variations=2), jobs.reserved(database, variations=1)
     jobs.all_end(job, "succeeded", "succeeded")
     records = stage.place(wake_up(job, 0), wake_up(other, 0), wake_up(job, 1))
-    with failpoint.armed("project.committed", crash), pytest.raises(Crash):
-        stage.redeliver(*records)
+    assert dying(stage, "project.committed", *records).records == []
     assert jobs.job(job)["status"] == "completed"
-    assert stage.recorder.records == []
     ended = jobs.job(job)
 
     # The offsets were not committed either. Whichever part of the batch is read first, the event comes.
-    for again in ([records[0]], [records[2]], records):
-        assert stage.redeliver(*again).names() == ["JobCompleted"]
+    for again in ([records[0]], [records[2]]):
+        assert dying(stage, "project.published", *again).names() == ["JobCompleted"]
+    assert stage.redeliver(*records).names() == ["JobCompleted"]
     assert [set(versions.values()) for versions in Published(stage.recorder.records).versions().values()] == [{3}]
     assert jobs.job(job) == ended
     assert len(jobs.settlements(job)) == len(jobs.outbox(job)) == 1
 
 
-def test_a_wake_up_behind_the_batch_that_ended_the_job_repeats_nothing(
-    stage: Stage, jobs: Accepted, database: Database
-) -> None:
-    """It was read only after that batch's offsets were committed, which is after its events were published."""
+def test_a_broker_that_does_not_answer_leaves_the_ends_untold(jobs: Accepted, database: Database) -> None:
+    job = jobs.reserved(database, variations=1)
+    jobs.all_end(job, "succeeded")
+
+    class Down:
+        def publish(self, records: Sequence[Outgoing]) -> None:
+            raise BrokerUnavailable("no answer")
+
+    with pytest.raises(BrokerUnavailable):
+        projector(database, Down()).handle(Batch([wake_up(job, 0).at(0, 0)], {}))
+    assert jobs.job(job)["status"] == "completed"
+    assert untold(jobs) == {job.job_id}
+
+
+def test_an_end_that_was_told_is_not_told_again(stage: Stage, jobs: Accepted, database: Database) -> None:
     job = jobs.reserved(database, variations=1)
     jobs.all_end(job, "succeeded")
     batch = stage.place(wake_up(job, 0), unknown(), wake_up(job, 0))
-    stage.redeliver(*batch)
-    assert jobs.job(job)["ended_by_offset"] == 2
-    assert stage.feed(wake_up(job, 0), wake_up(job, 0)).records == []
-    # A batch that reaches back is another matter.
-    (later,) = stage.place(wake_up(job, 0))
-    assert stage.redeliver(batch[2], later).names() == ["JobCompleted"]
+    assert stage.redeliver(*batch).names() == ["JobCompleted"]
+    assert stage.redeliver(*batch).records == stage.feed(wake_up(job, 0)).records == []
+
+
+def test_of_a_dead_process_each_end_stands_until_it_is_told(stage: Stage, jobs: Accepted, database: Database) -> None:
+    ended = [jobs.reserved(database, variations=1) for _ in range(3)]
+    for job in ended:
+        jobs.all_end(job, "succeeded")
+    first, second, third = ended
+    # Two processes die; then wake-ups come one by one, and the ends of both are told by others.
+    dying(stage, "project.committed", *stage.place(wake_up(first, 0), wake_up(second, 0)))
+    dying(stage, "project.published", *stage.place(wake_up(third, 0)))
+    assert untold(jobs) == {job.job_id for job in ended}
+    assert stage.feed(wake_up(second, 0), wake_up(third, 0)).names() == ["JobCompleted"] * 2
+    assert untold(jobs) == {first.job_id}
+    assert stage.feed(wake_up(second, 0), wake_up(third, 0)).records == []
+    assert stage.feed(wake_up(first, 0)).names() == ["JobCompleted"]
+    assert jobs.rows("SELECT * FROM untold_ends") == []
+
+
+def untold(jobs: Accepted) -> set[uuid.UUID]:
+    """The jobs whose end may not have been told."""
+    return {job_id for row in jobs.rows("SELECT job_ids FROM untold_ends") for job_id in row["job_ids"]}
 
 
 def test_a_crash_before_the_commit_leaves_nothing(stage: Stage, jobs: Accepted, database: Database) -> None:

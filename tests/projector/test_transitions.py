@@ -54,23 +54,22 @@ def facts(job: JobRow, rows: Rows, variations: int) -> Facts:
 def live(moments: list[Rows], woken_at: list[int]) -> tuple[list[JobRow], JobChange | None]:
     """Every state of the job's row, and the change that ended it."""
     variations = len(moments[-1])
-    job = JobRow(_JOB, "running", "queued", 0.0, 1, None, None)
+    job = JobRow(_JOB, "running", "queued", 0.0, 1, None)
     seen, end = [job], None
     for moment in woken_at:
-        change = transition(facts(job, moments[moment], variations), now_ms=moment, offset=moment)
+        change = transition(facts(job, moments[moment], variations), now_ms=moment)
         if change is None:
             continue
         assert end is None, "a job that has ended changed"
-        ended = change.finished_at_ms
         job = replace(job, status=change.status, stage=change.stage, progress=change.progress, version=change.version)
-        job = replace(job, finished_at_ms=ended, ended_by_offset=change.ended_by_offset)
+        job = replace(job, finished_at_ms=change.finished_at_ms)
         seen.append(job)
         end = change if change.status != "running" else None
     return seen, end
 
 
 def without_its_moment(change: JobChange) -> JobChange:
-    return replace(change, version=0, at_ms=0, finished_at_ms=0, ended_by_offset=0)
+    return replace(change, version=0, at_ms=0, finished_at_ms=0)
 
 
 @st.composite

@@ -90,13 +90,13 @@ def _project_by_key(database: Database) -> None:
     for number in range(USES):
         with database.transaction() as connection:
             projection.read(connection, [first])
-            projection.write(connection, [_moved(first, number)], [], [])
+            projection.write(connection, uuid.uuid4(), [_moved(first, number)], [], [])
     with database.transaction() as connection:
         jobs = running(connection, ROWS)
     with database.transaction() as connection:
         before = {table: rows_read(connection, table) for table in ("claims", "jobs")}
         assert len(projection.read(connection, jobs[:5])[1]) == 5
-        projection.write(connection, [_moved(job_id, 1) for job_id in jobs[:5]], [], [])
+        projection.write(connection, uuid.uuid4(), [_moved(job_id, 1) for job_id in jobs[:5]], [], [])
         assert all(rows_read(connection, table) - number < 100 for table, number in before.items())
 
 

@@ -17,7 +17,7 @@ _SLACK_THREADS: Final = 2
 
 
 def judge(facts: Facts, found: Findings) -> None:
-    """Groups, checkpoints, the outbox, how long it took, and sizes."""
+    """Groups, checkpoints, the outbox, untold ends, how long it took, and sizes."""
     snapshot = facts.snapshot
     for stage, name in GROUPS.items():
         _at_end(found, snapshot.logs[name], snapshot.committed.get(stage, {}), f"group {stage}")
@@ -30,6 +30,8 @@ def judge(facts: Facts, found: Findings) -> None:
         _at_end(found, log, mine, table)
     for row in snapshot.tables.outbox:
         found.expect(row.published, f"outbox {row.event_id}", f"the event of job {row.job} is not marked published")
+    for job in snapshot.tables.untold:
+        found.expect(False, f"untold_ends {job}", "the end of the job still stands as untold")
     for number, drained in enumerate(snapshot.history.drained):
         in_time = drained.seconds is not None and drained.seconds <= drained.within_seconds
         found.expect(
