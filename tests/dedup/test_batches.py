@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from runtime import failpoint
 from schemas import headers
 from storage.connection import Connection, Database
 from tests.dedup.records import Read, clone
@@ -125,6 +126,27 @@ def test_progress_never_moves_back(stage: Stage, world: World) -> None:
     stage.redeliver(*records[:2])
     stage.redeliver(ends={0: 3})
     assert world.rows("SELECT xmin::text, next_offset FROM dedup_progress") == before
+
+
+def test_a_death_before_the_commit_takes_decisions_and_progress_back(stage: Stage, world: World) -> None:
+    project = world.project()
+    records = stage.place(*(clone(project) for _ in range(4)))
+    stage.redeliver(*records[:2])
+    with failpoint.armed("dedup.written", _die), pytest.raises(_Died):
+        stage.redeliver(*records[2:])
+    assert world.count("claims") == world.count("jobs") == 2
+    assert world.rows("SELECT next_offset FROM dedup_progress") == [{"next_offset": 2}]
+    assert world.wallet(project.org_id)[1:] == (2 * VIDEO_PRICE, 2)
+    assert stage.redeliver(*records[2:]).names() == ["CloneAccepted"] * 2
+    assert world.rows("SELECT next_offset FROM dedup_progress") == [{"next_offset": 4}]
+
+
+class _Died(Exception):
+    """The process ended there."""
+
+
+def _die() -> None:
+    raise _Died
 
 
 def test_progress_and_decisions_are_one_transaction(stage: Stage, world: World) -> None:

@@ -207,6 +207,22 @@ DEFECTS: Final = (
         quick=True,
     ),
     _one(
+        "the progress is moved before the decision",
+        "consumers/dedup/consumer.py",
+        "                with self._database.transaction() as connection:\n                    if not questions:\n",
+        "                with self._database.transaction() as connection:\n"
+        "                    admission.move_progress(connection, self._topic_id, next_offsets)\n"
+        "                with self._database.transaction() as connection:\n                    if not questions:\n",
+        "tests/dedup/test_batches.py::test_a_death_before_the_commit_takes_decisions_and_progress_back",
+    ),
+    _one(
+        "wallets are not locked: what was read is stale",
+        "storage/wallets.py",
+        "ORDER BY w.org_id FOR UPDATE OF w",
+        "ORDER BY w.org_id",
+        "tests/dedup/test_interleaved.py",
+    ),
+    _one(
         "the progress at a partition's end is one too far",
         "consumers/dedup/consumer.py",
         "following[place.partition] = offset\n",

@@ -168,6 +168,7 @@ def test_a_member_that_was_frozen_ends_jobs_and_dies_and_their_ends_are_told(
         assert told(settings) == {str(woken.job_id)}
         # And where that is lost, the sweeper sends another.
         sweeper_of(settings, database, publisher).sweep()
+        assert len(records_of(settings, VARIATION_RESULTS)) == 4
         eventually(lambda: committed(settings) == 4, what="the sweeper's wake-up is done with")
     assert told(settings) == {str(woken.job_id), str(forgotten.job_id)}
     assert jobs.rows("SELECT * FROM untold_ends") == []
