@@ -274,7 +274,7 @@ variations = Table(
     #   none    -> pending | leased   fan-out; the sweeper where a row is missing
     #   pending -> leased             claim: attempt + 1
     #   leased  -> succeeded | failed its own worker: WHERE state = 'leased' AND attempt = mine
-    #   leased  -> pending            retry with not_before; graceful stop; expired lease (losses + 1)
+    #   leased  -> pending            retry with not_before (retries + 1); graceful stop; expired lease (losses + 1)
     #   pending | leased -> failed    the sweeper: deadline, third loss
     #   pending | leased -> canceled  an accepted cancel: attempt + 1, so that a late worker's write matches nothing
     # succeeded, failed and canceled never change.
@@ -284,6 +284,8 @@ variations = Table(
     Column("state", Text, nullable=False),
     Column("attempt", SmallInteger, nullable=False, server_default="0"),
     Column("losses", SmallInteger, nullable=False, server_default="0"),
+    # How often a worker said "later"; `attempt` fences, and rises with every lease and every end by others.
+    Column("retries", SmallInteger, nullable=False, server_default="0"),
     Column("not_before", _TIME, nullable=False, server_default=_NOW),
     Column("lease_until", _TIME),
     Column("worker_id", Uuid),

@@ -24,6 +24,14 @@ class Lease(NamedTuple):
     attempt: int
 
 
+class Claimed(NamedTuple):
+    """A variation that was leased again, or for the first time."""
+
+    lease: Lease
+    org_id: uuid.UUID
+    retries: int
+
+
 @dataclass(frozen=True, slots=True)
 class Success:
     """A finished variation."""
@@ -91,8 +99,8 @@ def fan_out(
 
 def claim(
     connection: Connection, *, slots: int, worker_id: uuid.UUID, lease_seconds: float, after: uuid.UUID
-) -> list[tuple[Lease, uuid.UUID]]:
-    """pending -> leased for up to `slots` variations that may start now, with their organisations, round robin.
+) -> list[Claimed]:
+    """pending -> leased for up to `slots` variations that may start now, round robin over organisations.
 
     The round begins with the organisation that follows `after`. May return fewer than there are; call again until it
     returns none. The recursive part walks the index from one organisation to the next, and of each only its share is
@@ -130,11 +138,11 @@ def claim(
            UPDATE variations v SET state = 'leased', attempt = v.attempt + 1, worker_id = %(worker)s, step = NULL,
              lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
            FROM locked l WHERE v.job_id = l.job_id AND v.variation_index = l.variation_index AND v.state = 'pending'
-           RETURNING v.job_id, v.variation_index, v.attempt, v.org_id""",
+           RETURNING v.job_id, v.variation_index, v.attempt, v.org_id, v.retries""",
         {"slots": slots, "worker": worker_id, "lease": lease_seconds, "after": after},
         binary=True,
     )
-    return [(Lease(*row[:3]), row[3]) for row in rows]
+    return [Claimed(Lease(*row[:3]), *row[3:]) for row in rows]
 
 
 def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
@@ -186,20 +194,21 @@ def fail(connection: Connection, failures: Sequence[Failure]) -> set[Lease]:
     return {Lease(*row) for row in rows}
 
 
-def put_back(connection: Connection, leases: Sequence[tuple[Lease, float]]) -> None:
-    """leased -> pending, not before so many seconds from now: a retry, or work that was not started before a stop.
+def put_back(connection: Connection, leases: Sequence[tuple[Lease, float]], *, retry: bool) -> None:
+    """leased -> pending, not before so many seconds from now: a retry, or work that a stop gives back.
 
-    Uncounted: `losses` counts workers that vanished, and this one speaks. The attempt number stays used.
+    Only a retry is counted as one. Neither is a loss: those are workers that vanished, and this one speaks. The
+    attempt number stays used.
     """
     ordered = sorted(leases, key=lambda one: _row_order(one[0]))
     connection.execute(
         """UPDATE variations v SET state = 'pending', lease_until = NULL, worker_id = NULL, step = NULL,
-             not_before = clock_timestamp() + make_interval(secs => r.wait_seconds)
+             retries = v.retries + %s, not_before = clock_timestamp() + make_interval(secs => r.wait_seconds)
            FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::float8[])
              AS r (job_id, variation_index, attempt, wait_seconds)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
              AND v.state = 'leased' AND v.attempt = r.attempt""",
-        (*_lease_columns([lease for lease, _ in ordered]), [wait for _, wait in ordered]),
+        (int(retry), *_lease_columns([lease for lease, _ in ordered]), [wait for _, wait in ordered]),
     )
 
 

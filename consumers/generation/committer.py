@@ -136,7 +136,7 @@ def _write(connection: Connection, outcomes: Sequence[Outcome], *, renders: bool
     if failures:
         taken |= variations.fail(connection, failures)
     if retries:
-        variations.put_back(connection, retries)
+        variations.put_back(connection, retries, retry=True)
     return taken
 
 

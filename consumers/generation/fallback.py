@@ -1,7 +1,7 @@
 """What a generator cannot make, another makes instead, and the creative says so."""
 
 from consumers.generation.generators import GenerationFailed, Generator, Made, Order, ReportStep, RetryLater
-from consumers.generation.results import MAX_ATTEMPTS
+from consumers.generation.results import MAX_RETRIES
 
 
 class FallbackGenerator:
@@ -18,12 +18,12 @@ class FallbackGenerator:
     def generate(self, order: Order, report: ReportStep) -> Made:
         """The creative of the first; else of the second, labelled; else the first one's failure.
 
-        RetryLater of the first is handed on as long as a later attempt is to come.
+        RetryLater of the first is handed on as long as a retry is to come.
         """
         try:
             return self._first.generate(order, report)
         except RetryLater as later:
-            if order.attempt < MAX_ATTEMPTS:
+            if order.retries < MAX_RETRIES:
                 raise
             failure: RetryLater | GenerationFailed = later
         except GenerationFailed as failed:

@@ -26,12 +26,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One variation to make. `attempt` counts from 1; `material` is None for a generator that needs none."""
+    """One variation to make. `attempt` counts from 1; `material` is None for a generator that needs none.
+
+    `retries` counts the RetryLater of earlier attempts: less than the attempts where a stop or a loss ended some.
+    """
 
     job_id: str
     index: int
     attempt: int
     material: Material | None
+    retries: int = 0
 
 
 class GenerationFailed(Exception):

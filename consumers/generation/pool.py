@@ -177,7 +177,7 @@ class Pool:
                         lease_seconds=self.lease_seconds,
                         after=after,
                     )
-                    tasks = self.load(connection, [lease for lease, _ in claimed]) if claimed else []
+                    tasks = self.load(connection, [one.lease for one in claimed]) if claimed else []
                     if claimed:
                         failpoint("claim.written")
             except Retryable:
@@ -187,8 +187,10 @@ class Pool:
                 return None
             self._pending_expected = True
             failpoint("claim.committed")
+            for task, one in zip(tasks, claimed, strict=True):
+                task.retries = one.retries
             self.submit(tasks)
-            return last_served(after, [org_id for _, org_id in claimed])
+            return last_served(after, [one.org_id for one in claimed])
 
     def _slots_freed(self) -> None:
         # Where nothing is known to be pending, the claimer's own poll is enough; a claim for each commit is not cheap.
@@ -206,7 +208,7 @@ class Pool:
         database = self._new_database()
         try:
             with database.transaction() as connection:
-                variations.put_back(connection, [(lease, 0.0) for lease in leases])
+                variations.put_back(connection, [(lease, 0.0) for lease in leases], retry=False)
             self._held.drop(leases)
             _log.info("leases_given_back", count=len(leases))
         except Retryable as error:

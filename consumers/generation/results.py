@@ -16,11 +16,10 @@ from storage.variations import Failure, Success, to_json
 
 _log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS: Final = 5
-"""Counted by the attempt number, so attempts that ended with a stop or a lost worker count as well."""
+MAX_RETRIES: Final = 4
+"""Five tries in all. Attempts that a stop or a lost worker ended are not among them."""
 _MAX_CREATIVE_CHARACTERS: Final = 200_000
 _FIRST_RETRY_SECONDS: Final = 1.0
-_MAX_RETRY_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Outcome:
 def attempt(generator: Generator, task: Task) -> Outcome:
     """Run the generator once on a task. Never raises: a defect in a generator fails its variation, not its process."""
     lease = task.lease
-    order = Order(str(lease.job_id), lease.index, lease.attempt, task.material)
+    order = Order(str(lease.job_id), lease.index, lease.attempt, task.material, task.retries)
     task.start()
     try:
         made = generator.generate(order, task.report)
@@ -79,9 +78,9 @@ def _storable(json_text: str) -> bool:
 
 
 def _retry(generator: Generator, task: Task, error: RetryLater) -> Failure | PutBack:
-    if task.lease.attempt >= MAX_ATTEMPTS:
+    if task.retries >= MAX_RETRIES:
         return _failure(generator, task, error.code, str(error), error.made)
-    ladder = min(_FIRST_RETRY_SECONDS * 4 ** (task.lease.attempt - 1), _MAX_RETRY_SECONDS)
+    ladder = _FIRST_RETRY_SECONDS * 4**task.retries
     # Jitter upwards only: a provider that said when to return is not asked earlier.
     wait_seconds = max(ladder, error.wait_seconds or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 -- spreads load
     return PutBack(wait_seconds)

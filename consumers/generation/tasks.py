@@ -23,6 +23,8 @@ class Task:
     container_id: uuid.UUID
     traceparent: str | None
     material: Material | None
+    retries: int = 0
+    """How often earlier attempts said "later"."""
     started_at: float | None = None
     step: Step | None = None
     shown_step: Step | None = None

@@ -150,7 +150,7 @@ class Generation(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def put_back(self, lease: Lease) -> None:
-        self._do(variations.put_back, [(lease, 0.0)])
+        self._do(variations.put_back, [(lease, 0.0)], retry=False)
         if row := self._held(lease):
             self._rows[lease.job_id, lease.index] = replace(row, state="pending", expired=False)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consumers.generation.turns import last_served
 from storage import variations
 from storage.connection import Database
-from storage.variations import Lease
+from storage.variations import Claimed
 from tests.generation.test_transitions import claim, fan_out
 from tests.generation.world import Job, Jobs
 
@@ -27,7 +27,7 @@ def pending(database: Database, jobs: Jobs, *, organizations: int, jobs_each: in
     return made
 
 
-def round_of(database: Database, after: uuid.UUID, slots: int) -> list[tuple[Lease, uuid.UUID]]:
+def round_of(database: Database, after: uuid.UUID, slots: int) -> list[Claimed]:
     with database.transaction() as connection:
         return variations.claim(connection, slots=slots, worker_id=uuid.uuid4(), lease_seconds=30.0, after=after)
 
@@ -37,7 +37,7 @@ def test_one_slot_at_a_time_goes_round(database: Database, jobs: Jobs) -> None:
     after, served = FIRST, []
     for _ in range(9):
         claimed = round_of(database, after, 1)
-        after = last_served(after, [org_id for _, org_id in claimed])
+        after = last_served(after, [one.org_id for one in claimed])
         served.append(after)
     assert Counter(served) == {one[0].org_id: 3 for one in (flood, *others)}
     assert all(served[i] != served[i + 1] for i in range(8))
@@ -46,7 +46,7 @@ def test_one_slot_at_a_time_goes_round(database: Database, jobs: Jobs) -> None:
 def test_many_slots_are_shared(database: Database, jobs: Jobs) -> None:
     [flood] = pending(database, jobs, organizations=1, jobs_each=10, variations=10)
     [small] = pending(database, jobs, organizations=1, jobs_each=1, variations=3)
-    claimed = Counter(org_id for _, org_id in round_of(database, FIRST, 8))
+    claimed = Counter(one.org_id for one in round_of(database, FIRST, 8))
     assert claimed == {flood[0].org_id: 5, small[0].org_id: 3}
 
 
@@ -58,7 +58,7 @@ def test_two_processes_never_claim_the_same(database: Database, database_url: st
         first = variations.claim(one, **arguments)  # type: ignore[arg-type]
         second = variations.claim(two, **arguments)  # type: ignore[arg-type]
     other.close()
-    leases = [lease for lease, _ in (*first, *second)]
+    leases = [one.lease for one in (*first, *second)]
     assert len(first) == 5
     assert second
     assert len(set(leases)) == len(leases)
@@ -92,5 +92,5 @@ def test_what_may_start_now_is_claimed_now(database: Database, jobs: Jobs) -> No
     arguments = {"slots": 1, "worker_id": uuid.uuid4(), "lease_seconds": 30.0, "after": FIRST}
     for _ in range(300):
         with database.transaction() as connection:
-            [(lease, _)] = variations.claim(connection, **arguments)  # type: ignore[arg-type]
-            variations.put_back(connection, [(lease, 0.0)])
+            [(lease, _, _)] = variations.claim(connection, **arguments)  # type: ignore[arg-type]
+            variations.put_back(connection, [(lease, 0.0)], retry=False)

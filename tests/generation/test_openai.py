@@ -3,6 +3,7 @@
 import email.utils
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import pytest
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.fallback import FallbackGenerator
 from consumers.generation.generators import GenerationFailed, Made, RetryLater
-from consumers.generation.results import MAX_ATTEMPTS
+from consumers.generation.results import MAX_RETRIES
 from consumers.generation.writing.embedded import EmbeddedRealiser
 from tests.generation.openai_world import KEY, always, at_once, good, id_of, openai, outcome
 from tests.generation.orders import make, order
@@ -274,8 +275,8 @@ def test_a_fallback_says_that_it_is_one_and_what_was_spent_before() -> None:
 def test_the_fallback_comes_with_the_last_attempt_of_a_provider_that_is_away() -> None:
     with openai(replies(always(Reply(500)))) as (generator, _):
         both = FallbackGenerator(generator, EMBEDDED)
-        assert isinstance(_attempt(both, MAX_ATTEMPTS - 1), RetryLater)
-        made = _attempt(both, MAX_ATTEMPTS)
+        assert isinstance(_attempt(both, MAX_RETRIES - 1), RetryLater)
+        made = _attempt(both, MAX_RETRIES)
     assert isinstance(made, Made)
     assert made.provenance["fallbackFrom"]["code"] == "PROVIDER_ERROR"
 
@@ -286,8 +287,9 @@ def test_a_language_that_nothing_else_writes_keeps_the_first_failure() -> None:
     assert raised.value.code == "PROVIDER_ERROR"
 
 
-def _attempt(both: FallbackGenerator, attempt: int) -> Made | RetryLater:
+def _attempt(both: FallbackGenerator, retries: int) -> Made | RetryLater:
     try:
-        return make(both, order(attempt=attempt))
+        # Its attempts are more: some ended with a stop.
+        return make(both, replace(order(attempt=retries + 4), retries=retries))
     except RetryLater as later:
         return later

@@ -123,19 +123,66 @@ def test_what_may_succeed_later_is_tried_five_times(database: Database, jobs: Jo
     assert rows[0]["provenance"]["attempts"] == 3
 
 
+def test_stops_and_losses_use_no_retry_up(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
+    def later(order: Order, report: ReportStep) -> Made:
+        raise RetryLater(ErrorCode.PROVIDER_ERROR, "Busy.")
+
+    job = pending_job(database, jobs, variations=1)
+    for _ in range(6):
+        [lease] = claim(database, uuid.uuid4())
+        do(database, variations.put_back, [(lease, 0.0)], retry=False)
+    for _ in range(2):
+        claim(database, uuid.uuid4())
+        jobs.expire_leases(job)
+        do(database, sweeping.requeue_lost)
+        jobs.let_start()
+    generator = Steered(later)
+    new_pool(generator)
+
+    def ended() -> bool:
+        jobs.let_start()
+        return jobs.states(job) == ["failed"]
+
+    eventually(ended, what="it has failed")
+    assert [order.retries for order in generator.orders] == [0, 1, 2, 3, 4]
+    assert [order.attempt for order in generator.orders] == [9, 10, 11, 12, 13]
+    [row] = jobs.variations(job)
+    assert (row["attempt"], row["retries"], row["losses"], row["error_code"]) == (13, 4, 2, "PROVIDER_ERROR")
+
+
+def test_a_retry_is_not_before_what_the_provider_asked_for(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
+    def later(order: Order, report: ReportStep) -> Made:
+        raise RetryLater(ErrorCode.PROVIDER_ERROR, "Busy.", 100.0 if order.index else None)
+
+    job = pending_job(database, jobs, variations=2)
+    new_pool(Steered(later))
+    eventually(lambda: [row["retries"] for row in jobs.variations(job)] == [1, 1], what="both wait for their retry")
+    [ladder, asked] = jobs.rows(
+        """SELECT extract(epoch FROM not_before - clock_timestamp())::float8 AS seconds FROM variations
+           WHERE job_id = %s AND state = 'pending' ORDER BY variation_index""",
+        job.job_id,
+    )
+    assert ladder["seconds"] <= 1.25
+    assert 60.0 < asked["seconds"] <= 125.0
+
+
 def test_waits_rise_and_never_undercut_what_the_provider_asked_for() -> None:
-    def outcome(attempt: int, wait_seconds: float | None) -> float:
+    def outcome(retries: int, wait_seconds: float | None) -> float:
         def later(order: Order, report: ReportStep) -> Made:
             raise RetryLater(ErrorCode.PROVIDER_ERROR, "Busy.", wait_seconds)
 
-        task = Task(Lease(uuid.uuid4(), 0, attempt), uuid.uuid4(), None, None)
+        # Of twenty attempts most ended with a stop: they do not count.
+        task = Task(Lease(uuid.uuid4(), 0, 20), uuid.uuid4(), None, None, retries)
         result = results.attempt(Steered(later), task).result
         assert isinstance(result, results.PutBack)
         return result.wait_seconds
 
-    assert 1.0 <= outcome(1, None) <= 1.25
-    assert 16.0 <= outcome(3, None) <= 20.0
-    assert 90.0 <= outcome(1, 90.0) <= 112.5
+    assert 1.0 <= outcome(0, None) <= 1.25
+    assert 16.0 <= outcome(2, None) <= 20.0
+    assert 64.0 <= outcome(3, None) <= 80.0
+    assert 90.0 <= outcome(0, 90.0) <= 112.5
+    assert 64.0 <= outcome(3, 2.0) <= 80.0
+    assert len({outcome(3, None) for _ in range(20)}) > 1, "a crowd does not come back in step"
 
 
 def test_a_takeover_wins_over_the_first_owner(
@@ -161,7 +208,7 @@ def _claimed(database: Database) -> Lease:
     """Claim before the pool under test does: in the transaction that makes the row claimable."""
     with database.transaction() as connection:
         connection.execute("UPDATE variations SET not_before = clock_timestamp() WHERE state = 'pending'")
-        [(lease, _)] = variations.claim(
+        [(lease, _, _)] = variations.claim(
             connection, slots=1, worker_id=uuid.uuid4(), lease_seconds=30.0, after=uuid.UUID(int=0)
         )
     return lease
@@ -191,7 +238,7 @@ def test_a_lease_lost_at_renewal_is_let_go(database: Database, jobs: Jobs, worke
     lost: list[Task] = []
     renewer = Renewer(database, held, lease_seconds=30.0, lost=lost.extend)
     gone, kept = sorted(leases)
-    do(database, variations.put_back, [(gone, 0.0)])
+    do(database, variations.put_back, [(gone, 0.0)], retry=False)
     renewer.renew()
     assert [task.lease for task in lost] == [gone]
     assert [task.lease for task in held.snapshot()] == [kept]

@@ -32,7 +32,7 @@ def claim(database: Database, worker_id: uuid.UUID, slots: int = 100) -> list[Le
         claimed = variations.claim(
             connection, slots=slots, worker_id=worker_id, lease_seconds=LEASE, after=uuid.UUID(int=0)
         )
-    return sorted(lease for lease, _ in claimed)
+    return sorted(one.lease for one in claimed)
 
 
 def do(database: Database, transition: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -93,7 +93,7 @@ def test_a_claim_leases_with_the_next_attempt(database: Database, jobs: Jobs, wo
     assert [lease.attempt for lease in first] == [1, 1]
     assert len(claim(database, worker_id)) == 1
     assert claim(database, worker_id) == []
-    do(database, variations.put_back, [(first[0], 0.0)])
+    do(database, variations.put_back, [(first[0], 0.0)], retry=False)
     assert claim(database, worker_id) == [Lease(job.job_id, first[0].index, 2)]
 
 
@@ -125,7 +125,7 @@ def test_a_failure_is_taken_once_and_never_changes(database: Database, jobs: Job
 def test_a_stale_attempt_matches_nothing(database: Database, jobs: Jobs, worker_id: uuid.UUID) -> None:
     job = jobs.accept(variations=1)
     [stale], _ = fan_out(database, job, worker_id)
-    do(database, variations.put_back, [(stale, 0.0)])
+    do(database, variations.put_back, [(stale, 0.0)], retry=False)
     everything_that_comes_late(database, job, stale)
     [current] = claim(database, uuid.uuid4())
     assert current.attempt == 2
@@ -142,7 +142,7 @@ def everything_that_comes_late(database: Database, job: Job, lease: Lease) -> No
     assert do(database, variations.succeed, [success(lease, "Late.")]) == set()
     assert do(database, variations.fail, [failure(lease)]) == set()
     assert do(database, variations.renew, [lease], lease_seconds=LEASE) == set()
-    do(database, variations.put_back, [(lease, 5.0)])
+    do(database, variations.put_back, [(lease, 5.0)], retry=False)
     do(database, variations.mark_steps, [(lease, "rendering")])
     assert _rows(database, job) == before
 
@@ -170,9 +170,10 @@ def test_a_renewal_keeps_what_is_held(database: Database, jobs: Jobs, worker_id:
 def test_a_retry_waits(database: Database, jobs: Jobs, worker_id: uuid.UUID) -> None:
     job = jobs.accept(variations=1)
     [lease], _ = fan_out(database, job, worker_id)
-    do(database, variations.put_back, [(lease, 60.0)])
+    do(database, variations.put_back, [(lease, 60.0)], retry=True)
     [row] = jobs.variations(job)
-    assert (row["state"], row["attempt"], row["losses"], row["worker_id"]) == ("pending", 1, 0, None)
+    assert (row["state"], row["attempt"], row["losses"], row["retries"]) == ("pending", 1, 0, 1)
+    assert row["worker_id"] is None
     assert claim(database, worker_id) == []
     jobs.let_start()
     assert [lease.attempt for lease in claim(database, worker_id)] == [2]
