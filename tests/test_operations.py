@@ -11,6 +11,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 from runtime import metrics
+from runtime.settings import Settings
 
 _DOCS: Final = Path(__file__).parent.parent / "docs"
 # What Prometheus itself and the client library add.
@@ -77,9 +78,21 @@ def test_every_alert_is_complete_and_has_its_page() -> None:
         assert rule["annotations"]["runbook_url"].endswith("#" + rule["alert"].lower())
 
 
+def test_the_table_of_failures_speaks_of_what_there_is() -> None:
+    table = (_DOCS / "failures.md").read_text("utf-8")
+    assert set(re.findall(r"Clonepost[A-Z]\w+", table)) <= {rule["alert"] for rule in rules()}
+    assert set(re.findall(r"CLONEPOST_([A-Z_]+)", table)) <= {name.upper() for name in Settings.model_fields}
+    assert set(re.findall(r"clonepost_\w+", table)) <= set(exported())
+    rooms = ("clonepost", "consumers", "producer", "runtime", "storage", "schemas")
+    source = "".join(file.read_text("utf-8") for room in rooms for file in (_DOCS.parent / room).rglob("*.py"))
+    # Log events, outcomes, error codes and columns.
+    for word in re.findall(r"`((?!clonepost)[a-z]+_[a-z_]+)`", table) + re.findall(r"\b[A-Z]+_[A-Z_]+\b", table):
+        bare = word.removeprefix("CLONEPOST_").lower()
+        assert f'"{word}"' in source or f"{word}=" in source or bare in Settings.model_fields, word
+
+
 def test_the_runbook_speaks_of_commands_and_settings_that_exist() -> None:
     from clonepost import cli
-    from runtime.settings import Settings
 
     runbook = (_DOCS / "runbook.md").read_text("utf-8")
     commands = {first or second for first, second in re.findall(r"^clonepost (\w+)|`clonepost (\w+)", runbook, re.M)}
