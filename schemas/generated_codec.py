@@ -9,6 +9,7 @@ the bytes that are there before anything is made of them.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import count
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ def long_bytes(number: int) -> bytes:
 
 # The lengths and numbers that are common; looking one up costs a tenth of making it.
 _SMALL: Final = tuple(long_bytes(number) for number in range(1_024))
+# Larger ones are times, and records of one moment share theirs. By type, since 1.0 equals 1 and is no integer.
+_large: Final = lru_cache(maxsize=256, typed=True)(long_bytes)
 
 
 def _long_at(data: bytes, at: int) -> tuple[int, int]:
@@ -63,11 +66,10 @@ def _refuse(what: str) -> None:
 
 def writer_of(schema: Mapping[str, Any]) -> Write:
     """The writer of a record. Raises UnsupportedSchema."""
-    source = _Source({"small": _SMALL, "long_bytes": long_bytes})
+    source = _Source({"small": _SMALL, "large": _large})
     source.line(0, "def write(record):")
-    source.line(1, "parts = []")
-    _write(source, 1, schema, "record")
-    source.line(1, "return b''.join(parts)")
+    pieces = _write(source, 1, schema, "record")
+    source.line(1, f"return {_joined(pieces)}")
     write: Write = source.made("write")
     return write
 
@@ -108,48 +110,54 @@ class _Source:
         return self._names[name]
 
 
-def _write(source: _Source, depth: int, schema: Any, value: str) -> None:
-    """Lines that append the bytes of the variable `value`."""
+def _write(source: _Source, depth: int, schema: Any, value: str) -> list[str]:
+    """Lines that make the bytes of the variable `value`; the expressions that have them then, piece by piece."""
     match schema:
         case "string":
-            text = source.new()
+            text, size = source.new(), source.new()
             source.line(depth, f"{text} = {value}.encode()")
-            _write_long(source, depth, f"len({text})")
-            source.line(depth, f"parts.append({text})")
+            source.line(depth, f"{size} = len({text})")
+            return [f"small[{size}] if {size} < {len(_SMALL)} else large({size})", text]
         case "int" | "long":
-            _write_long(source, depth, value)
+            return [f"small[{value}] if 0 <= {value} < {len(_SMALL)} else large({value})"]
         case {"type": "enum", "symbols": symbols}:
             known = source.constant({symbol: long_bytes(number) for number, symbol in enumerate(symbols)})
-            source.line(depth, f"parts.append({known}[{value}])")
+            return [f"{known}[{value}]"]
         case ["null", inner]:
-            source.line(depth, f"if {value} is None:")
-            source.line(depth + 1, "parts.append(b'\\x00')")
+            found = source.new()
+            source.line(depth, f"if {value} is None: {found} = b'\\x00'")
             source.line(depth, "else:")
-            source.line(depth + 1, "parts.append(b'\\x02')")
-            _write(source, depth + 1, inner, value)
+            pieces = ["b'\\x02'", *_write(source, depth + 1, inner, value)]
+            source.line(depth + 1, f"{found} = {_joined(pieces)}")
+            return [found]
         case {"type": "array", "items": items}:
-            item = source.new()
+            found, size, item = source.new(), source.new(), source.new()
+            source.line(depth, f"{found} = []")
             source.line(depth, f"if {value}:")
-            _write_long(source, depth + 1, f"len({value})")
+            source.line(depth + 1, f"{size} = len({value})")
+            source.line(depth + 1, f"{found}.append(small[{size}] if {size} < {len(_SMALL)} else large({size}))")
             source.line(depth + 1, f"for {item} in {value}:")
-            _write(source, depth + 2, items, item)
-            source.line(depth, "parts.append(b'\\x00')")
+            pieces = _write(source, depth + 2, items, item)
+            source.line(depth + 2, f"{found} += {', '.join(pieces)},")
+            source.line(depth, f"{found}.append(b'\\x00')")
+            return [f"*{found}"]
         case {"type": "record", "fields": fields}:
+            written = []
             for field in fields:
                 found = source.new()
                 name = repr(field["name"])
                 has_default = "default" in field
                 default = f"{value}.get({name}, {source.constant(field['default'])})" if has_default else ""
                 source.line(depth, f"{found} = {default or f'{value}[{name}]'}")
-                _write(source, depth, field["type"], found)
+                written += _write(source, depth, field["type"], found)
+            return written
         case _:
             raise UnsupportedSchema(str(schema))
 
 
-def _write_long(source: _Source, depth: int, number: str) -> None:
-    at = source.new()
-    source.line(depth, f"{at} = {number}")
-    source.line(depth, f"parts.append(small[{at}] if 0 <= {at} < {len(_SMALL)} else long_bytes({at}))")
+def _joined(pieces: list[str]) -> str:
+    # The comma makes a tuple of one piece, too.
+    return f"b''.join(({', '.join(pieces)},))"
 
 
 def _read(source: _Source, depth: int, schema: Any) -> str:
