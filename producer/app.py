@@ -21,7 +21,7 @@ from producer.read.parameters import path_id
 from producer.routing import Caller, Entry, Gate, answer_of, keyed, respond
 from runtime import metrics
 from schemas.errors import ErrorCode
-from schemas.ids import format_id, new_request_id
+from schemas.ids import new_request_name
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -64,7 +64,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request, as ASGI has it. The server neither sends lifespan events nor takes web sockets."""
-        request_id = format_id("req", new_request_id())
+        request_id = new_request_name()
         path: str = scope["path"]
         if scope["method"] == "POST" and path.endswith(_CLONE) and path.startswith(_CONTENT):
             container = path[len(_CONTENT) : -len(_CLONE)]
@@ -80,7 +80,7 @@ class Application:
         Never raises. `respond` is called once, on the loop, now or later, with an answer that is complete.
         """
         started = time.perf_counter()
-        request_id = format_id("req", new_request_id())
+        request_id = new_request_name()
         headers = {name: sent[raw].decode("latin-1") for raw, name in _CLONE_HEADERS if raw in sent}
         answer = partial(_answer, request_id, started, respond)
         try:

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from producer.app import BeginClone
 from producer.errors import Answer, malformed
-from schemas.ids import format_id, new_request_id
+from schemas.ids import new_request_name
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 LINGER_SECONDS: Final = 1.0
@@ -44,7 +44,8 @@ class _Gathering:
         self._held.append(data)
 
     def write_now(self, data: bytes) -> None:
-        self._send()
+        if self._held:
+            self._send()
         self._transport.write(data)
 
     def close(self) -> None:
@@ -71,8 +72,8 @@ class _Direct:
     """
 
     __slots__ = (
-        "_begin",
         "_protocol",
+        "begin",
         "body",
         "container",
         "disconnected",
@@ -88,17 +89,13 @@ class _Direct:
         self, protocol: "EnvelopedHttp", begin: BeginClone, container: bytes, headers: dict[bytes, bytes]
     ) -> None:
         self._protocol = protocol
-        self._begin = begin
+        self.begin = begin
         self.container = container
         self.headers = headers
         self.keep_alive: bool = protocol.parser.should_keep_alive() and not protocol.leaving
         self.body = b""
         self.disconnected = False
         self.response_complete = False
-
-    def begin(self) -> None:
-        """Have it served; the message is complete."""
-        self._begin(self.container.decode("ascii"), self.headers, self.body, self.respond)
 
     def respond(self, answer: Answer) -> None:
         """Send the answer, unless the client has gone, and let the connection go on."""
@@ -109,8 +106,7 @@ class _Direct:
         parts = [STATUS_LINE[answer.status]]
         for name, value in (*protocol.server_state.default_headers, *answer.headers):
             parts += (name, b": ", value, b"\r\n")
-        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        parts.append(answer.body)
+        parts += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", answer.body)
         self.response_complete = True
         cast("_Gathering", transport).write_now(b"".join(parts))
         if not self.keep_alive:
@@ -126,7 +122,13 @@ class EnvelopedHttp(HttpToolsProtocol):
 
     leaving = False
     """The process stops: the next answer is the last of this connection."""
-    _head_bytes = 0
+    # The read in hand: its size, and whether a message begins or a part of a body comes in it.
+    _read_bytes = 0
+    _begins = False
+    _body_comes = False
+    _in_head = False
+    # Whole reads of a message that were neither: they are in the parser, which tells of a header when it is complete.
+    _held_bytes = 0
     # The request that may be served without ASGI, while its message is not complete.
     _direct: _Direct | None = None
     # Since when the connection waits for its next message. One timer looks at that again and again, where uvicorn makes
@@ -146,46 +148,50 @@ class EnvelopedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A part of a message has come, or several messages."""
+        self._read_bytes = len(data)
+        self._begins = self._body_comes = False
         super().data_received(data)
         if self._direct is not None:
             # The rest of the message may take its time, and what its head deserves is due before that.
             self._leave_to_asgi(self._direct)
+        elif not self._begins and not self._body_comes:
+            self._hold(len(data))
 
     def on_message_begin(self) -> None:
         """A request begins."""
         # uvicorn's scope is made when it is known to be needed.
+        self._begins = self._in_head = True
+        self._held_bytes = 0
         self._idle_since = None
-        self._head_bytes = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target has come."""
-        self._head_bytes += len(url)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise HeadTooLarge
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has come."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise HeadTooLarge
-        # As uvicorn has it: a call of that for each header would cost more than these lines do.
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        # Those behind a body are nobody's; kept, they would have no bound.
+        if self._in_head:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head of a request is complete."""
+        """The head of a request is complete. Raises HeadTooLarge."""
+        self._in_head = False
+        # The head of a message that begins in a small read is small.
+        if (not self._begins or self._read_bytes > MAX_HEAD_BYTES) and self._head_bytes() > MAX_HEAD_BYTES:
+            raise HeadTooLarge
         if self.cycle is not None and self.transport.is_closing():
             # What came behind a message that was the last one of its connection.
             return
         found = _CLONE.fullmatch(self.url)
         begin: BeginClone | None = None if found is None else getattr(self.app, "begin_clone", None)
-        headers = {} if begin is None else dict(self.headers)
+        headers = dict(self.headers)
+        if b"expect" in headers:
+            expected = [value.lower() for name, value in self.headers if name == b"expect"]
+            self.expect_100_continue = b"100-continue" in expected
         if found is not None and begin is not None and self._is_plain(headers):
             self._direct = _Direct(self, begin, found[1], headers)
             self.cycle = cast("Any", self._direct)
@@ -195,6 +201,7 @@ class EnvelopedHttp(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has come."""
+        self._body_comes = True
         if self._direct is None:
             super().on_body(body)
         else:
@@ -206,7 +213,7 @@ class EnvelopedHttp(HttpToolsProtocol):
             super().on_message_complete()
         else:
             direct, self._direct = self._direct, None
-            direct.begin()
+            direct.begin(direct.container.decode("ascii"), direct.headers, direct.body, direct.respond)
 
     def on_direct_complete(self) -> None:
         """A request that was served without ASGI has its answer."""
@@ -271,6 +278,14 @@ class EnvelopedHttp(HttpToolsProtocol):
         if self.leaving:
             self.cycle.keep_alive = False
 
+    def _hold(self, read_bytes: int) -> None:
+        self._held_bytes += read_bytes
+        if self._held_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("")
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
     def _start_scope(self) -> None:
         url, headers, expect_100_continue = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -280,7 +295,7 @@ class EnvelopedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused, and hang up: what follows cannot be told apart from it."""
         self._direct = None
-        request_id = format_id("req", new_request_id())
+        request_id = new_request_name()
         answer = malformed("The request is not valid HTTP, or its headers are too large.", status=400).answer(
             request_id
         )

@@ -9,6 +9,7 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 
 # Unique, not secret: the system's own generator would cost two system calls for each.
 _random: Final = random.Random()  # noqa: S311
+_NOT_ZERO: Final = 1 << 64 | 1
 os.register_at_fork(after_in_child=_random.seed)
 
 
@@ -19,4 +20,6 @@ def valid_traceparent(value: str | None) -> str | None:
 
 def new_traceparent() -> str:
     """A traceparent that starts a new, sampled trace."""
-    return f"00-{_random.getrandbits(128) or 1:032x}-{_random.getrandbits(64) or 1:016x}-01"
+    # Neither part may be zero: the last bit of each is set.
+    digits = f"{_random.getrandbits(192) | _NOT_ZERO:048x}"
+    return f"00-{digits[:32]}-{digits[32:]}-01"

@@ -5,11 +5,10 @@ Canonical form: JSON with sorted keys, no white space, unescaped UTF-8; ids as l
 """
 
 import hashlib
-from dataclasses import dataclass
 from json.encoder import encode_basestring as _quoted
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId, uuid_8
+from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId, format_number, number_8, uuid_8
 
 Mode = Literal["fork", "reimagine"]
 MODES: Final[tuple[Mode, ...]] = ("fork", "reimagine")
@@ -19,8 +18,7 @@ DEFAULT_VARIATIONS: Final = 1
 _HASH_PREFIX: Final = b"clonepost/job/1\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(NamedTuple):
     """Texts that replace the generated ones, byte for byte. An empty string is an override, None is none."""
 
     caption: str | None = None
@@ -29,10 +27,10 @@ class Overrides:
 
 
 NO_OVERRIDES: Final = Overrides()
+_TEXTS: Final = ("caption", "cta", "voiceOverScript")
 
 
-@dataclass(frozen=True, slots=True)
-class CloneRequest:
+class CloneRequest(NamedTuple):
     """A request whose shape is right. `source` is an internal post id as lower-case UUID text, or an external id."""
 
     org_id: OrgId
@@ -54,7 +52,7 @@ def canonical_bytes_of(request: CloneRequest, org_id: str, container_id: str, pr
     """The canonical form of a request whose ids are at hand as text: to make it again takes as long as the rest."""
     # Written out in the order of the sorted keys: the general encoder takes three times as long, for every request.
     mode = "" if request.mode == DEFAULT_MODE else f'"mode":"{request.mode}",'
-    overrides = "" if request.overrides is NO_OVERRIDES else _overrides(request.overrides)
+    overrides = _overrides(request.overrides)
     layer = "" if request.project_layer_id is None else f'"projectLayerId":"{request.project_layer_id}",'
     variations = "" if request.variations == DEFAULT_VARIATIONS else f',"variations":{request.variations}'
     return (
@@ -64,14 +62,10 @@ def canonical_bytes_of(request: CloneRequest, org_id: str, container_id: str, pr
 
 
 def _overrides(overrides: Overrides) -> str:
-    texts = []
-    if overrides.caption is not None:
-        texts.append(f'"caption":{_quoted(overrides.caption)}')
-    if overrides.cta is not None:
-        texts.append(f'"cta":{_quoted(overrides.cta)}')
-    if overrides.voice_over_script is not None:
-        texts.append(f'"voiceOverScript":{_quoted(overrides.voice_over_script)}')
-    return f'"overrides":{{{",".join(texts)}}},' if texts else ""
+    if overrides == NO_OVERRIDES:
+        return ""
+    texts = [f'"{name}":{_quoted(text)}' for name, text in zip(_TEXTS, overrides, strict=True) if text is not None]
+    return f'"overrides":{{{",".join(texts)}}},'
 
 
 def job_id(request: CloneRequest) -> JobId:
@@ -81,5 +75,13 @@ def job_id(request: CloneRequest) -> JobId:
 
 def job_id_of_canonical(canonical: bytes) -> JobId:
     """The first 16 bytes of SHA-256(`clonepost/job/1` LF canonical), with the bits of UUID version 8 set."""
-    digest = hashlib.sha256(_HASH_PREFIX + canonical).digest()
-    return JobId(uuid_8(int.from_bytes(digest[:16], "big")))
+    return JobId(uuid_8(_hashed(canonical)))
+
+
+def job_name_of_canonical(canonical: bytes) -> str:
+    """The outside form of that job id."""
+    return format_number("job", number_8(_hashed(canonical)))
+
+
+def _hashed(canonical: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(_HASH_PREFIX + canonical).digest()[:16], "big")

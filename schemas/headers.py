@@ -17,6 +17,7 @@ REPLY_TO: Final = "reply_to"
 
 CE_TYPE_PREFIX: Final = "clonepost.events."
 SOURCE: Final = "clonepost"
+_CE_SOURCE: Final = (CE_SOURCE, SOURCE.encode())
 
 # What headers of ours on a dead letter begin with; the others are the record's own.
 DEAD_LETTER_PREFIX: Final = "dlq_"
@@ -42,6 +43,17 @@ def rfc3339(at_ms: int) -> str:
 
 
 @lru_cache(maxsize=64)
+def _ce_time(at_ms: int) -> tuple[str, bytes]:
+    # Under load, many records have the same millisecond.
+    return CE_TIME, rfc3339(at_ms).encode()
+
+
+@lru_cache(maxsize=64)
+def _ce_type(event_name: str) -> tuple[str, bytes]:
+    return CE_TYPE, (CE_TYPE_PREFIX + event_name).encode()
+
+
+@lru_cache(maxsize=64)
 def _second(seconds: int) -> str:
     # Records of one moment share it, and rendering it costs ten times as much as the rest.
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:-6]
@@ -49,13 +61,10 @@ def _second(seconds: int) -> str:
 
 def public(event_name: str, event_id: str, at_ms: int, traceparent: str | None) -> list[tuple[str, bytes]]:
     """The headers of a record on a public topic: CloudEvents, and the trace if there is one; `at_ms` is Unix time."""
-    values = [
-        (CE_ID, event_id.encode()),
-        (CE_TYPE, (CE_TYPE_PREFIX + event_name).encode()),
-        (CE_SOURCE, SOURCE.encode()),
-        (CE_TIME, rfc3339(at_ms).encode()),
-    ]
-    return values if traceparent is None else [*values, (TRACEPARENT, traceparent.encode())]
+    values = [(CE_ID, event_id.encode()), _ce_type(event_name), _CE_SOURCE, _ce_time(at_ms)]
+    if traceparent is not None:
+        values.append((TRACEPARENT, traceparent.encode()))
+    return values
 
 
 def internal(traceparent: str | None) -> list[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import uuid
+from functools import lru_cache
 from typing import Final, Literal, NewType
 
 OrgId = NewType("OrgId", uuid.UUID)
@@ -57,9 +58,19 @@ def _uuid(number: int) -> uuid.UUID:
     return made
 
 
+@lru_cache(maxsize=4_096)
+def text_of(value: uuid.UUID) -> str:
+    """The UUID's text. For ids that come again and again, of organisations and projects: kept, it costs a quarter."""
+    return str(value)
+
+
 def format_id(prefix: Prefix, value: uuid.UUID) -> str:
     """The outside form: `job_01HXZ9G7KMV2QX8Y1S5RJW3B7T`."""
-    n = value.int
+    return format_number(prefix, value.int)
+
+
+def format_number(prefix: Prefix, n: int) -> str:
+    """The outside form of a UUID's 128 bits."""
     # Ten bits are two characters. Written out, because every answer has several ids: a loop takes three times as long.
     return (
         f"{prefix}_{_PAIRS[n >> 120]}{_PAIRS[n >> 110 & 1023]}{_PAIRS[n >> 100 & 1023]}{_PAIRS[n >> 90 & 1023]}"
@@ -80,6 +91,10 @@ def parse_id(prefix: Prefix, text: str) -> uuid.UUID:
     if parsed is None:
         raise InvalidId(prefix)
     return parsed
+
+
+parse_known_id: Final = lru_cache(maxsize=4_096)(parse_id)
+"""`parse_id` for ids that come again and again, of organisations and projects. Texts that are no ids are not kept."""
 
 
 def parse_uuid(text: str) -> uuid.UUID | None:
@@ -112,9 +127,19 @@ def new_request_id() -> RequestId:
     return RequestId(_uuid(_random.getrandbits(128) & ~_VERSION_BITS | _VERSION_4))
 
 
+def new_request_name() -> str:
+    """A fresh random request id in its outside form."""
+    return format_number("req", _random.getrandbits(128) & ~_VERSION_BITS | _VERSION_4)
+
+
 def uuid_8(first_bits: int) -> uuid.UUID:
     """The UUID of 128 bits with the bits of version 8 set, whose other bits are free for a use of one's own."""
-    return _uuid(first_bits & ~_VERSION_BITS | _VERSION_8)
+    return _uuid(number_8(first_bits))
+
+
+def number_8(first_bits: int) -> int:
+    """The 128 bits of `uuid_8`."""
+    return first_bits & ~_VERSION_BITS | _VERSION_8
 
 
 def _uuid_5(namespace: uuid.UUID, name: str) -> uuid.UUID:

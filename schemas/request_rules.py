@@ -4,7 +4,7 @@ Pure. Says which fields are wrong and how to mend them; looks nothing up. Length
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from schemas.canonical import (
     job_id_of_canonical,
 )
 from schemas.events import CloneRequested
-from schemas.ids import ContainerId, InvalidId, JobId, LayerId, OrgId, Prefix, ProjectId, parse_id
+from schemas.ids import ContainerId, InvalidId, JobId, LayerId, OrgId, Prefix, ProjectId, parse_id, parse_known_id
 
 MAX_VARIATIONS: Final = 10
 MAX_SOURCE_CHARACTERS: Final = 128
@@ -26,6 +26,7 @@ MAX_IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 MAX_REQUESTED_BY_CHARACTERS: Final = 200
 OVERRIDE_LIMITS: Final[Mapping[str, int]] = {"caption": 2_200, "cta": 120, "voiceOverScript": 5_000}
 _OVERRIDE_FIELDS: Final = tuple((name, f"overrides.{name}", most) for name, most in OVERRIDE_LIMITS.items())
+_NO_FIELD: Final = "is not a field of this request"
 _SHORTEST_ID: Final = len("pp_") + 26
 
 _FIELDS: Final = frozenset({"projectId", "projectLayerId", "sourcePlatformPostId", "mode", "variations", "overrides"})
@@ -47,55 +48,16 @@ class RequestInvalid(ValueError):
         self.problems = problems
 
 
-class _Reader:
-    """Reads fields and collects problems, so that one answer names them all."""
-
-    def __init__(self) -> None:
-        self.problems: list[FieldProblem] = []
-
-    def problem(self, field: str, message: str) -> None:
-        self.problems.append(FieldProblem(field, message))
-
-    def id(self, prefix: Prefix, field: str, value: object, *, required: bool = True) -> uuid.UUID | None:
-        if value is None:
-            if required:
-                self.problem(field, "is required")
-            return None
-        if not isinstance(value, str):
-            self.problem(field, "must be a string")
-            return None
-        try:
-            return parse_id(prefix, value)
-        except InvalidId as error:
-            self.problem(field, str(error))
-            return None
-
-    def text(self, field: str, value: object, most: int, least: int = 0) -> str | None:
-        if not isinstance(value, str):
-            self.problem(field, "must be a string")
-        elif len(value) > most:
-            self.problem(field, f"must have at most {most:,} characters; it has {len(value):,}")
-        elif len(value) < least:
-            self.problem(field, "must not be empty")
-        elif "\x00" in value or (not value.isascii() and _has_surrogate(value)):
-            self.problem(field, "must not contain NUL or a lone surrogate")
-        else:
-            return value
-        return None
-
-
 def request_from_body(org_id: OrgId, container: str, body: object) -> CloneRequest:
     """Read the path's container id and a parsed JSON body. Raises RequestInvalid."""
-    reader = _Reader()
-    container_id = reader.id("cnt", "containerId", container)
+    problems: list[FieldProblem] = []
+    container_id = _id(problems, "cnt", "containerId", container)
     if not isinstance(body, dict):
-        reader.problem("", "the body must be a JSON object")
-        raise RequestInvalid(reader.problems)
+        problems.append(FieldProblem("", "the body must be a JSON object"))
+        raise RequestInvalid(problems)
     if not body.keys() <= _FIELDS:
-        for name in body:
-            if name not in _FIELDS:
-                reader.problem(_shown(name), "is not a field of this request")
-    return _request(reader, org_id, container_id, body)
+        problems += [FieldProblem(_shown(name), _NO_FIELD) for name in body if name not in _FIELDS]
+    return _request(problems, org_id, container_id, body)
 
 
 def request_from_event(record: CloneRequested) -> CloneRequest:
@@ -103,16 +65,16 @@ def request_from_event(record: CloneRequested) -> CloneRequest:
 
     Checks the fields that only a record has as well: orgId, requestedBy, requestedAt, idempotencyKey, deadlineAt.
     """
-    reader = _Reader()
-    org_id = reader.id("org", "orgId", record["orgId"])
-    container_id = reader.id("cnt", "containerId", record["containerId"])
-    reader.text("requestedBy", record["requestedBy"], MAX_REQUESTED_BY_CHARACTERS, 1)
+    problems: list[FieldProblem] = []
+    org_id = _id(problems, "org", "orgId", record["orgId"], parse_known_id)
+    container_id = _id(problems, "cnt", "containerId", record["containerId"])
+    _text(problems, "requestedBy", record["requestedBy"], MAX_REQUESTED_BY_CHARACTERS, 1)
     if record["idempotencyKey"] is not None:
-        reader.text("idempotencyKey", record["idempotencyKey"], MAX_IDEMPOTENCY_KEY_CHARACTERS, 1)
+        _text(problems, "idempotencyKey", record["idempotencyKey"], MAX_IDEMPOTENCY_KEY_CHARACTERS, 1)
     for name, value in (("requestedAt", record["requestedAt"]), ("deadlineAt", record["deadlineAt"])):
         if value is not None and not 0 <= value <= MAX_TIME_MS:
-            reader.problem(name, "must be Unix milliseconds before the year 10000")
-    return _request(reader, org_id, container_id, record)
+            problems.append(FieldProblem(name, "must be Unix milliseconds before the year 10000"))
+    return _request(problems, org_id, container_id, record)
 
 
 # 9999-12-31T23:59:59.999Z: what both Python and Postgres can hold.
@@ -129,42 +91,84 @@ def job_id_of_malformed(record: CloneRequested) -> JobId:
     return job_id_of_canonical("\x1f".join(("malformed", *parts, *rest)).encode("utf-8", "replace"))
 
 
+# Each of these adds what is wrong to `problems`, so that one answer names everything.
+
+
 def _request(
-    reader: _Reader, org_id: uuid.UUID | None, container_id: uuid.UUID | None, fields: Mapping[str, Any]
+    problems: list[FieldProblem],
+    org_id: uuid.UUID | None,
+    container_id: uuid.UUID | None,
+    fields: Mapping[str, Any],
 ) -> CloneRequest:
-    project_id = reader.id("proj", "projectId", fields.get("projectId"))
-    layer_id = reader.id("lay", "projectLayerId", fields.get("projectLayerId"), required=False)
-    source = _source(reader, fields.get("sourcePlatformPostId"))
-    mode = fields.get("mode")
+    get = fields.get
+    project_id = _id(problems, "proj", "projectId", get("projectId"), parse_known_id)
+    layer = get("projectLayerId")
+    layer_id = None if layer is None else _id(problems, "lay", "projectLayerId", layer, parse_known_id)
+    source = _source(problems, get("sourcePlatformPostId"))
+    mode = get("mode")
     if mode is None:
         mode = DEFAULT_MODE
     elif mode not in MODES:
-        reader.problem("mode", 'must be "fork" or "reimagine"')
-    variations = fields.get("variations")
+        problems.append(FieldProblem("mode", 'must be "fork" or "reimagine"'))
+    variations = get("variations")
     if variations is None:
         variations = DEFAULT_VARIATIONS
     elif type(variations) is not int or not 1 <= variations <= MAX_VARIATIONS:
-        reader.problem("variations", f"must be an integer from 1 to {MAX_VARIATIONS}")
-    overrides = _overrides(reader, fields.get("overrides"))
-    if reader.problems or org_id is None or container_id is None or project_id is None or source is None:
-        raise RequestInvalid(reader.problems)
+        problems.append(FieldProblem("variations", f"must be an integer from 1 to {MAX_VARIATIONS}"))
+    given = get("overrides")
+    overrides = NO_OVERRIDES if given is None else _overrides(problems, given)
+    if problems or org_id is None or container_id is None or project_id is None or source is None:
+        raise RequestInvalid(problems)
+    # In the order of its fields: by their names it would take twice as long.
     return CloneRequest(
-        org_id=OrgId(org_id),
-        container_id=ContainerId(container_id),
-        project_id=ProjectId(project_id),
-        source=source,
-        project_layer_id=None if layer_id is None else LayerId(layer_id),
-        mode=mode,
-        variations=variations,
-        overrides=overrides,
+        OrgId(org_id),
+        ContainerId(container_id),
+        ProjectId(project_id),
+        source,
+        None if layer_id is None else LayerId(layer_id),
+        mode,
+        variations,
+        overrides,
     )
 
 
-def _source(reader: _Reader, value: object) -> str | None:
+def _id(
+    problems: list[FieldProblem],
+    prefix: Prefix,
+    field: str,
+    value: object,
+    parse: Callable[[Prefix, str], uuid.UUID] = parse_id,
+) -> uuid.UUID | None:
+    if isinstance(value, str):
+        try:
+            return parse(prefix, value)
+        except InvalidId as error:
+            problems.append(FieldProblem(field, str(error)))
+    else:
+        problems.append(FieldProblem(field, "is required" if value is None else "must be a string"))
+    return None
+
+
+def _text(problems: list[FieldProblem], field: str, value: object, most: int, least: int = 0) -> str | None:
+    if not isinstance(value, str):
+        problem = "must be a string"
+    elif len(value) > most:
+        problem = f"must have at most {most:,} characters; it has {len(value):,}"
+    elif len(value) < least:
+        problem = "must not be empty"
+    elif "\x00" in value or (not value.isascii() and _has_surrogate(value)):
+        problem = "must not contain NUL or a lone surrogate"
+    else:
+        return value
+    problems.append(FieldProblem(field, problem))
+    return None
+
+
+def _source(problems: list[FieldProblem], value: object) -> str | None:
     if value is None:
-        reader.problem("sourcePlatformPostId", "is required")
+        problems.append(FieldProblem("sourcePlatformPostId", "is required"))
         return None
-    text = reader.text("sourcePlatformPostId", value, MAX_SOURCE_CHARACTERS, 1)
+    text = _text(problems, "sourcePlatformPostId", value, MAX_SOURCE_CHARACTERS, 1)
     # The shortest id of ours is `pp_` and 26 characters. Any other text is the platform's own id, kept as sent.
     if text is None or len(text) < _SHORTEST_ID:
         return text
@@ -174,20 +178,20 @@ def _source(reader: _Reader, value: object) -> str | None:
         return text
 
 
-def _overrides(reader: _Reader, value: object) -> Overrides:
-    if value is None:
-        return NO_OVERRIDES
+def _overrides(problems: list[FieldProblem], value: object) -> Overrides:
     if not isinstance(value, dict):
-        reader.problem("overrides", "must be an object")
+        problems.append(FieldProblem("overrides", "must be an object"))
         return NO_OVERRIDES
-    for name in value:
-        if name not in OVERRIDE_LIMITS:
-            reader.problem(f"overrides.{_shown(name)}", "is not a field of this request")
-    texts = [
-        None if (text := value.get(name)) is None else reader.text(field, text, most)
-        for name, field, most in _OVERRIDE_FIELDS
-    ]
-    return Overrides(*texts)
+    if not value.keys() <= OVERRIDE_LIMITS.keys():
+        problems += [
+            FieldProblem(f"overrides.{_shown(name)}", _NO_FIELD) for name in value if name not in OVERRIDE_LIMITS
+        ]
+    return Overrides(
+        *[
+            None if (text := value.get(name)) is None else _text(problems, field, text, most)
+            for name, field, most in _OVERRIDE_FIELDS
+        ]
+    )
 
 
 def _has_surrogate(text: str) -> bool:

@@ -36,11 +36,11 @@ def parse_strict(body: bytes) -> Any:
     Numbers with a fraction or an exponent stay floats, so `3.0` is never taken for the integer 3.
     """
     try:
-        text = body.decode("utf-8")
+        text = body.decode()
     except UnicodeDecodeError as error:
         raise MalformedJson(f"the body is not UTF-8 (byte {error.start})", is_json=False) from error
     try:
-        value, end = _decoder.raw_decode(text, _skip_space(text, 0))
+        value, end = _decoder.raw_decode(text, 0 if text[:1] == "{" else _skip_space(text, 0))
     except RecursionError as error:
         raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels", is_json=True) from error
     except json.JSONDecodeError as error:
@@ -52,7 +52,7 @@ def parse_strict(body: bytes) -> Any:
     except ValueError as error:
         # Python refuses integers of more than 4,300 digits.
         raise MalformedJson("a number is too long", is_json=True) from error
-    if _skip_space(text, end) != len(text):
+    if end != len(text) and _skip_space(text, end) != len(text):
         raise MalformedJson(f"the body goes on after the JSON value at character {end}", is_json=False)
     # Without that many brackets it cannot be that deep.
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):

@@ -10,7 +10,7 @@ from producer.ingest.requests import clone_record, outgoing
 from producer.ingest.sender import Sender, reply_of
 from producer.ingest.verdicts import Outcome
 from runtime.publishing import Outgoing
-from schemas.canonical import canonical_bytes_of, job_id_of_canonical
+from schemas.canonical import canonical_bytes_of, job_name_of_canonical
 from schemas.errors import HTTP_STATUS, ErrorCode
 from schemas.events import CloneReply
 from schemas.ids import OrgId, format_id
@@ -112,7 +112,7 @@ class CloneRoute:
                 topic_prefix=self._topic_prefix,
                 reply_partition=self._reply_partition,
             ),
-            format_id("job", job_id_of_canonical(canonical)),
+            job_name_of_canonical(canonical),
             format_id("cnt", request.container_id),
         )
 

@@ -1,12 +1,12 @@
 """From a request to the record that asks for it. Pure."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from runtime.publishing import Outgoing
 from schemas import codec, headers
 from schemas.canonical import NO_OVERRIDES, CloneRequest
 from schemas.events import CloneCancelRequested, CloneRequested, EventName
+from schemas.ids import text_of
 from schemas.topics import REQUESTS
 
 
@@ -21,9 +21,9 @@ def clone_record(
     """The record of a clone request."""
     overrides = request.overrides
     return {
-        "orgId": str(request.org_id),
+        "orgId": text_of(request.org_id),
         "containerId": str(request.container_id),
-        "projectId": str(request.project_id),
+        "projectId": text_of(request.project_id),
         "projectLayerId": None if request.project_layer_id is None else str(request.project_layer_id),
         "sourcePlatformPostId": request.source,
         "mode": request.mode,
@@ -53,13 +53,10 @@ def outgoing(
     reply_partition: int | None = None,
 ) -> Outgoing:
     """The record for clone.requests. The request id is its ce_id; a reply partition asks for a CloneReply."""
-    record_headers: Sequence[tuple[str, bytes]] = headers.public(name, request_id, at_ms, traceparent)
+    record_headers = headers.public(name, request_id, at_ms, traceparent)
     if reply_partition is not None:
-        record_headers = [*record_headers, (headers.REPLY_TO, b"%d" % reply_partition)]
+        record_headers.append((headers.REPLY_TO, b"%d" % reply_partition))
     value: Any = record
     return Outgoing(
-        topic=topic_prefix + REQUESTS.name,
-        key=record["containerId"].encode(),
-        value=codec.encode(name, value),
-        headers=record_headers,
+        topic_prefix + REQUESTS.name, record["containerId"].encode(), codec.encode(name, value), record_headers
     )

@@ -110,6 +110,24 @@ def test_what_is_no_http_gets_the_envelope_too(service: Pipeline, sent: bytes) -
     assert answer.headers["content-length"] == str(len(body))
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /healthz HTTP/1.1\r\nX: ",
+        b"GET /",
+        b"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " % CLONE.encode(),
+    ],
+    ids=["header", "target", "trailer"],
+)
+def test_a_line_without_end_is_not_kept_for_ever(service: Pipeline, begun: bytes) -> None:
+    place = urlsplit(service.address)
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as connection:
+        connection.sendall(begun)
+        # Far more than what the system's buffers hold: only a server that hangs up ends this.
+        with pytest.raises(ConnectionError):
+            connection.sendall(b"a" * 64 * 1024 * 1024)
+
+
 def test_a_client_that_asks_first_is_refused_before_it_sends_its_body(service: Pipeline, tenant: Tenant) -> None:
     key = tenant.api_key.encode()
     head = b"POST %s HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nContent-Type: application/json\r\nConnection: close\r\n"

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def decoded(record: Record) -> tuple[str, dict[str, Any]]:
 
 
 def test_a_request_is_in_the_log_on_return(publisher: ClonePublisher, settings: Settings) -> None:
-    asked = replace(request(), mode="reimagine", variations=3, overrides=Overrides(cta=""))
+    asked = request()._replace(mode="reimagine", variations=3, overrides=Overrides(cta=""))
     job = publisher.request(asked, idempotency_key="k", deadline_at_ms=1_999_999_999_999)
     (record,) = published(settings)
     name, fields = decoded(record)
@@ -80,13 +79,13 @@ def test_a_request_is_in_the_log_on_return(publisher: ClonePublisher, settings: 
 
 def test_asking_again_names_the_same_job(publisher: ClonePublisher) -> None:
     asked = request()
-    assert publisher.request(asked) == publisher.request(replace(asked, mode="fork"))
+    assert publisher.request(asked) == publisher.request(asked._replace(mode="fork"))
 
 
 def test_the_job_id_is_that_of_the_normalised_request(publisher: ClonePublisher) -> None:
     post = uuid.uuid4()
-    asked = replace(request(), source=format_id("pp", post))
-    assert publisher.request(asked) == job_id(replace(asked, source=str(post)))
+    asked = request()._replace(source=format_id("pp", post))
+    assert publisher.request(asked) == job_id(asked._replace(source=str(post)))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_a_malformed_request_is_told_to_the_caller_and_published_to_nobody(
     publisher: ClonePublisher, settings: Settings, changes: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(RequestInvalid) as error:
-        publisher.request(replace(request(), **changes))
+        publisher.request(request()._replace(**changes))
     assert [problem.field for problem in error.value.problems] == [field]
     assert published(settings) == []
 
