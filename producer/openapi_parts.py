@@ -34,7 +34,10 @@ _ERRORS: Final[Mapping[int, tuple[str, tuple[ErrorCode, ...]]]] = {
     415: ("The body is not sent as JSON.", (ErrorCode.VALIDATION_FAILED,)),
     416: ("The range begins behind the end of the file.", (ErrorCode.VALIDATION_FAILED,)),
     422: ("A field is not valid; `details.fields` names each.", (ErrorCode.VALIDATION_FAILED,)),
-    429: ("Too many requests in a minute, or too many running jobs.", (ErrorCode.RATE_LIMITED,)),
+    429: (
+        "Too many requests in a minute, too many running jobs, or too many open event streams.",
+        (ErrorCode.RATE_LIMITED,),
+    ),
     500: ("A defect on our side.", (ErrorCode.INTERNAL,)),
     503: ("The outcome is unknown, or this cannot be answered now; repeating is safe.", (ErrorCode.UNAVAILABLE,)),
 }

@@ -108,7 +108,9 @@ class Settings(BaseSettings):
     poison_limit_share: float = Field(default=0.5, gt=0, le=1)
     """A stage halts when so many of its last 10,000 records, and such a share of them, are poison."""
     rate_limits: bool = True
-    """Off: requests are counted and never refused, for benchmarks."""
+    """Off: requests and streams are counted and never refused, for benchmarks."""
+    streams_per_key: int = Field(default=100, ge=1)
+    """Event streams of jobs that one key may have open at the same time, at each API process."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     failpoints: str = ""

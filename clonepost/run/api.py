@@ -27,6 +27,7 @@ from producer.ratelimit import CountedOnly
 from producer.read.assets import AssetRoutes
 from producer.read.lookup import EndOffsetReader, Lookup
 from producer.read.routes import ReadRoutes
+from producer.read.streams import OpenStreams
 from producer.read.watch import JobWatch
 from producer.routing import Gate
 from producer.starting import Starting
@@ -215,13 +216,14 @@ def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatc
     end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests))
     lookup = Lookup(reads, end_offsets, kafka.topic_id)
     sender = Sender(kafka.producer, kafka.verdicts)
+    streams = OpenStreams(most=settings.streams_per_key if settings.rate_limits else None)
     assets = None if settings.assets_folder is None else LocalFolder(settings.assets_folder)
     partition, prefix = kafka.replies.partition, settings.topic_prefix
     return Application(
         gate,
         CloneRoute(sender, reply_partition=partition, topic_prefix=prefix),
         CancelRoute(sender, lookup.container_of_job, reply_partition=partition, topic_prefix=prefix),
-        [*ReadRoutes(reads, lookup, watch).routes(gate), *AssetRoutes(reads, lookup, assets).routes(gate)],
+        [*ReadRoutes(reads, lookup, watch, streams).routes(gate), *AssetRoutes(reads, lookup, assets).routes(gate)],
         open_routes(_readiness(kafka.admin, reads, gate.keys)),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from producer.errors import Answer, ApiError, json_answer
@@ -13,6 +13,7 @@ from producer.ratelimit import EndpointClass
 from producer.read import envelopes, parameters
 from producer.read.following import job_events, last_seen, preferred_wait_seconds, refusal_events
 from producer.read.lookup import Lookup
+from producer.read.streams import OpenStreams
 from producer.read.watch import JobWatch, Snapshot
 from producer.routing import Caller, Gate, Handler, keyed
 from schemas.errors import ErrorCode
@@ -32,8 +33,9 @@ _WINDOWS: Final = ("7d", "30d", "90d")
 class ReadRoutes:
     """Handlers of the read side; each answers for the caller's organisation only."""
 
-    def __init__(self, reads: Reads, lookup: Lookup, watch: JobWatch) -> None:
+    def __init__(self, reads: Reads, lookup: Lookup, watch: JobWatch, streams: OpenStreams) -> None:
         self._reads = reads
+        self._streams = streams
         self._lookup = lookup
         self._watch = watch
 
@@ -94,7 +96,7 @@ class ReadRoutes:
         else:
             stream = refusal_events(row, seen)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return self._streams.response(caller.key.key_id, stream, headers)
 
     async def list_jobs(self, request: Request, caller: Caller) -> Answer:
         """Accepted jobs, newest first."""

@@ -25,6 +25,7 @@ from producer.ratelimit import CountedOnly
 from producer.read.assets import AssetRoutes
 from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
+from producer.read.streams import OpenStreams
 from producer.read.watch import JobWatch
 from producer.routing import Gate
 from schemas.asyncapi import document as asyncapi_document
@@ -143,7 +144,10 @@ def test_the_document_has_the_application_s_routes_and_no_others() -> None:
         gate,
         CloneRoute(sender, reply_partition=0, topic_prefix=""),
         CancelRoute(sender, nowhere, reply_partition=0, topic_prefix=""),
-        [*ReadRoutes(reads, lookup, JobWatch(reads)).routes(gate), *AssetRoutes(reads, lookup, None).routes(gate)],
+        [
+            *ReadRoutes(reads, lookup, JobWatch(reads), OpenStreams(most=1)).routes(gate),
+            *AssetRoutes(reads, lookup, None).routes(gate),
+        ],
         open_routes(Readiness({})),
     )
     served = {

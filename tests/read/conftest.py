@@ -24,6 +24,7 @@ from producer.read.assets import AssetRoutes
 from producer.read.coalesced import Coalesced
 from producer.read.lookup import Lookup
 from producer.read.routes import ReadRoutes
+from producer.read.streams import OpenStreams
 from producer.read.watch import JobWatch
 from producer.routing import Gate
 from runtime.errors import BrokerUnavailable, DatabaseUnavailable
@@ -103,6 +104,7 @@ class Api:
     watch: JobWatch
     ends: Ends
     keys: KeyRing
+    streams: OpenStreams
 
     async def get(self, path: str, key: str, **headers: str) -> httpx.Response:
         """GET with a key that was made just now. Header names have underscores for dashes."""
@@ -110,6 +112,9 @@ class Api:
             self.keys.replace(await self.reads.keys())
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.get(path, headers={"X-Api-Key": key, **sent})
+
+
+STREAMS_PER_KEY = 2
 
 
 class NoBroker:
@@ -122,7 +127,7 @@ class NoBroker:
 @asynccontextmanager
 async def serving(reads: CountedReads, store: AssetStore | None = None) -> AsyncIterator[Api]:
     """One API process around these reads."""
-    ends, keys, watch = Ends(), KeyRing(), JobWatch(reads)
+    ends, keys, watch, streams = Ends(), KeyRing(), JobWatch(reads), OpenStreams(most=STREAMS_PER_KEY)
     gate = Gate(keys, CountedOnly())
     lookup = Lookup(reads, Coalesced(ends), TOPIC_ID)
     sender = Sender(NoBroker(), Verdicts(asyncio.get_running_loop(), wait_ms=0))
@@ -130,13 +135,13 @@ async def serving(reads: CountedReads, store: AssetStore | None = None) -> Async
         gate,
         CloneRoute(sender, reply_partition=0, topic_prefix=""),
         CancelRoute(sender, lookup.container_of_job, reply_partition=0, topic_prefix=""),
-        [*ReadRoutes(reads, lookup, watch).routes(gate), *AssetRoutes(reads, lookup, store).routes(gate)],
+        [*ReadRoutes(reads, lookup, watch, streams).routes(gate), *AssetRoutes(reads, lookup, store).routes(gate)],
         open_routes(Readiness({})),
     )
     await reads.open()
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
-        yield Api(http, reads, watch, ends, keys)
+        yield Api(http, reads, watch, ends, keys, streams)
     watch.stop()
     await reads.close()
 

@@ -11,7 +11,7 @@ from producer.read.following import job_events, last_seen
 from producer.read.watch import JobWatch, Snapshot
 from schemas.http import Job
 from tests.builders import Rows
-from tests.read.conftest import Api
+from tests.read.conftest import STREAMS_PER_KEY, Api
 from tests.read.happening import happens
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +84,27 @@ async def test_a_refusal_is_one_event_below_every_version(api: Api, rows: Rows) 
     rows.variation(job, 0, "succeeded")
     rows.end(job, "completed", succeeded=1)
     assert [number for number, _, _ in events_of((await api.get(path, key, last_event_id="0")).text)] == [2]
+
+
+async def test_a_key_has_only_so_many_streams_open(api: Api, rows: Rows) -> None:
+    brand = rows.brand()
+    key, other, job = rows.key(brand.org_id), rows.key(brand.org_id), rows.job(brand)
+    path, key_id = f"/v1/jobs/{job.job_id}/events", key.split("_")[2]
+    following = [asyncio.create_task(api.get(path, key)) for _ in range(STREAMS_PER_KEY)]
+    await happens(lambda: api.streams.open(key_id) == STREAMS_PER_KEY, what="the key has all its streams")
+    refused = await api.get(path, key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "RATE_LIMITED")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "x-ratelimit-limit" in refused.headers
+    # One that has gone makes room, and one key's streams are not another's.
+    following.pop().cancel()
+    await happens(lambda: api.streams.open(key_id) < STREAMS_PER_KEY, what="one has gone")
+    following += [asyncio.create_task(api.get(path, key)), asyncio.create_task(api.get(path, other))]
+    await happens(lambda: api.streams.open(other.split("_")[2]) == 1, what="the other key has one")
+    rows.variation(job, 0, "succeeded")
+    rows.end(job, "completed", succeeded=1)
+    assert [answer.status_code for answer in await asyncio.gather(*following)] == [200] * (STREAMS_PER_KEY + 1)
+    assert api.streams.open(key_id) == 0
 
 
 async def test_another_organisations_job_cannot_be_followed(api: Api, rows: Rows) -> None:
