@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Container
 from typing import Final
 
 import structlog
@@ -37,12 +38,14 @@ class DedupHandler:
         *,
         topic_id: uuid.UUID,
         topic_prefix: str,
+        reply_partitions: Container[int],
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._dead_letters = dead_letters
         self._topic_id = topic_id
         self._topic_prefix = topic_prefix
+        self._reply_partitions = reply_partitions
         self._progress: dict[int, int] = {}
 
     def handle(self, batch: Batch) -> None:
@@ -76,7 +79,7 @@ class DedupHandler:
                     state = admission.read(connection, self._topic_id, lookups)
                     verdicts, writes = decide(questions, state)
                     # Encoded before the commit: after it only the broker can fail, and that is retried.
-                    records = outputs(questions, verdicts, state, self._topic_prefix)
+                    records = outputs(questions, verdicts, state, self._topic_prefix, self._reply_partitions)
                     admission.write(connection, state, writes, next_offsets)
                     failpoint("dedup.written")
                 failpoint("dedup.committed")

@@ -19,7 +19,7 @@ from schemas.request_rules import (
     job_id_of_malformed,
     request_from_event,
 )
-from schemas.topics import REPLIES, REQUESTS
+from schemas.topics import REQUESTS
 from storage.place import Place
 
 MAX_REASON_CHARACTERS = 500
@@ -27,7 +27,10 @@ MAX_REASON_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who waits for the answer: a partition of clone.replies and the request's ce_id; and the trace it belongs to."""
+    """Who waits for the answer: a partition of clone.replies and the request's ce_id; and the trace it belongs to.
+
+    Whether there is such a partition is looked at when the answer is made.
+    """
 
     reply_partition: int | None
     request_id: str | None
@@ -167,7 +170,7 @@ def _asker(record: Record, name: str) -> Asker:
     partition = None
     if reply_to is not None and reply_to.isascii() and reply_to.isdigit() and len(reply_to) <= 4:
         partition = int(reply_to)
-    if partition is not None and (partition >= REPLIES.partitions or not request_id or len(request_id) > 255):
+    if partition is not None and (not request_id or len(request_id) > 255):
         partition = None
     return Asker(partition, request_id, traceparent)
 

@@ -1,7 +1,7 @@
 """From verdicts to records. Pure: the same verdict gives the same bytes, so that publishing again repeats exactly."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from consumers.dedup.decide import Accepted, CancelAccepted, Refused, Replayed, Verdict
@@ -20,9 +20,14 @@ _ECHO_CHARACTERS: Final = 128
 
 
 def outputs(
-    questions: Sequence[Question], verdicts: Sequence[Verdict], state: AdmissionState, topic_prefix: str
+    questions: Sequence[Question],
+    verdicts: Sequence[Verdict],
+    state: AdmissionState,
+    topic_prefix: str,
+    reply_partitions: Container[int],
 ) -> list[Outgoing]:
-    """Everything that these verdicts publish: admissions keyed by container, and a reply for each asker."""
+    """Everything that these verdicts publish: admissions keyed by container, and a reply for each asker who can be
+    answered."""
     records = []
     for question, verdict in zip(questions, verdicts, strict=True):
         if isinstance(verdict, Accepted):
@@ -31,7 +36,8 @@ def outputs(
             records.append(_refused(verdict.refusal, question, state, topic_prefix))
         elif isinstance(verdict, CancelAccepted) and verdict.fan_out:
             records.append(_canceled(verdict.cancellation, question, topic_prefix))
-        if question.asker.reply_partition is not None:
+        asked = question.asker.reply_partition
+        if asked is not None and asked in reply_partitions:
             records.append(_reply(question, verdict, topic_prefix))
     return records
 

@@ -57,7 +57,14 @@ class Stage:
         return self.handled_by(self.handler(), *records, ends=ends)
 
     def handler(self) -> DedupHandler:
-        return DedupHandler(self.database, self.recorder, dead_letters(), topic_id=TOPIC_ID, topic_prefix="")
+        return DedupHandler(
+            self.database,
+            self.recorder,
+            dead_letters(),
+            topic_id=TOPIC_ID,
+            topic_prefix="",
+            reply_partitions=range(REPLIES.partitions),
+        )
 
     def handled_by(self, handler: DedupHandler, *records: Read, ends: dict[int, int] | None = None) -> "Outputs":
         before = len(self.recorder.records)

@@ -72,7 +72,14 @@ def _running(settings: Settings, publisher: Publishing) -> Iterator[None]:
     topic_id = KafkaAdmin(settings).topic(topic).topic_id
     dead_letters = DeadLetters(settings, stage=STAGE)
     prefix = settings.topic_prefix
-    handler = DedupHandler(database, publisher, dead_letters, topic_id=topic_id, topic_prefix=prefix)
+    handler = DedupHandler(
+        database,
+        publisher,
+        dead_letters,
+        topic_id=topic_id,
+        topic_prefix=prefix,
+        reply_partitions=range(REPLIES.partitions),
+    )
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
     failed: list[BaseException] = []
 

@@ -33,7 +33,7 @@ def test_the_order_of_the_keys_of_details_does_not_show() -> None:
             place=Place(0, 0),
         )
         state = AdmissionState(TOPIC_ID, 1_760_000_000_000)
-        return [record.value for record in outputs([question], [Refused(refusal)], state, "")]
+        return [record.value for record in outputs([question], [Refused(refusal)], state, "", range(1))]
 
     assert list(decided) != list(stored)
     assert published(decided) == published(stored)

@@ -9,6 +9,7 @@ from consumers.dedup.consumer import DedupHandler
 from runtime.errors import BrokerUnavailable
 from runtime.publishing import Outgoing
 from runtime.record import Batch
+from schemas.topics import REPLIES
 from tests.dedup.records import Read, cancel_of, clone, job_of
 from tests.dedup.stage import TOPIC_ID, Stage, dead_letters
 from tests.dedup.world import VIDEO_PRICE, Project, World
@@ -129,7 +130,14 @@ def test_a_repeated_cancel_at_the_same_offset_of_another_topic_is_another_record
     [repeat] = stage.place(cancel_of(request).asking(1, "a"))
     stage.redeliver(repeat)
     world.end_job(job_of(request), "canceled")
-    recreated = DedupHandler(stage.database, stage.recorder, dead_letters(), topic_id=uuid.uuid4(), topic_prefix="")
+    recreated = DedupHandler(
+        stage.database,
+        stage.recorder,
+        dead_letters(),
+        topic_id=uuid.uuid4(),
+        topic_prefix="",
+        reply_partitions=range(REPLIES.partitions),
+    )
     assert stage.handled_by(recreated, repeat).codes() == ["CONFLICT"]
 
 
@@ -148,7 +156,14 @@ def test_the_same_offset_of_another_topic_is_another_record(stage: Stage, world:
     record = clone(project).at(0, 0)
     assert stage.redeliver(record).codes() == ["BILLING_EXHAUSTED"]
     world.top_up(project.org_id, VIDEO_PRICE)
-    recreated = DedupHandler(stage.database, stage.recorder, dead_letters(), topic_id=uuid.uuid4(), topic_prefix="")
+    recreated = DedupHandler(
+        stage.database,
+        stage.recorder,
+        dead_letters(),
+        topic_id=uuid.uuid4(),
+        topic_prefix="",
+        reply_partitions=range(REPLIES.partitions),
+    )
     assert stage.handled_by(recreated, record).codes() == ["CloneAccepted"]
     assert stage.redeliver(record).codes() == ["BILLING_EXHAUSTED"]
 
@@ -170,7 +185,14 @@ def test_a_batch_that_was_committed_and_not_published_publishes_the_same_later(s
     broken = Read(b"k", b"junk").at(1, 0)
     batch = Batch([*_one_of_each(stage, project), broken])
     publisher = _LosesTheFirst()
-    handler = DedupHandler(stage.database, publisher, dead_letters(), topic_id=TOPIC_ID, topic_prefix="")
+    handler = DedupHandler(
+        stage.database,
+        publisher,
+        dead_letters(),
+        topic_id=TOPIC_ID,
+        topic_prefix="",
+        reply_partitions=range(REPLIES.partitions),
+    )
     with pytest.raises(BrokerUnavailable):
         handler.handle(batch)
     assert world.wallet(project.org_id)[2] == 2
