@@ -47,11 +47,13 @@ def material(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.
     return {row[0]: Material(*row) for row in rows}
 
 
-def containers(connection: Connection, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[uuid.UUID, str | None]]:
-    """The container and the traceparent of these jobs, for the records about them."""
+def containers(
+    connection: Connection, job_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, str | None]]:
+    """The organisation, the container and the traceparent of these jobs, for the records about them."""
     rows = connection.execute(
-        "SELECT job_id, container_id, traceparent FROM claims WHERE job_id = ANY(%s::uuid[])",
+        "SELECT job_id, org_id, container_id, traceparent FROM claims WHERE job_id = ANY(%s::uuid[])",
         (list(job_ids),),
         binary=True,
     )
-    return {job_id: (container_id, traceparent) for job_id, container_id, traceparent in rows}
+    return {job_id: (org_id, container_id, traceparent) for job_id, org_id, container_id, traceparent in rows}

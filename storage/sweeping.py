@@ -153,4 +153,4 @@ def _ended(connection: Connection, rows: Sequence[tuple[uuid.UUID, int]]) -> lis
     indexes: dict[uuid.UUID, list[int]] = {}
     for job_id, index in rows:
         indexes.setdefault(job_id, []).append(index)
-    return [Ended(job_id, *places[job_id], tuple(sorted(found))) for job_id, found in indexes.items()]
+    return [Ended(job_id, *places[job_id][1:], tuple(sorted(found))) for job_id, found in indexes.items()]

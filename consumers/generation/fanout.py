@@ -108,9 +108,9 @@ class FanOutHandler:
 
 @dataclass(slots=True)
 class _Read:
-    """What a batch asks for. `accepted` has each job's container and traceparent."""
+    """What a batch asks for. `accepted` has each job's organisation, container and traceparent."""
 
-    accepted: dict[uuid.UUID, tuple[uuid.UUID, str | None]] = field(default_factory=dict)
+    accepted: dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, str | None]] = field(default_factory=dict)
     canceled: dict[uuid.UUID, Ended] = field(default_factory=dict)
     variations: int = 0
     """How many the accepted jobs ask for."""
@@ -121,6 +121,7 @@ class _Read:
             decoded = codec.decode(value, ADMISSIONS.records)
             fields = cast("CloneAccepted | CloneCanceled", decoded.record)
             job_id, container_id = uuid.UUID(fields["jobId"]), uuid.UUID(fields["containerId"])
+            org_id = uuid.UUID(fields["orgId"])
         except codec.UndecodableRecord as error:
             raise Poison(error.reason, str(error)) from error
         except ValueError as error:
@@ -133,6 +134,6 @@ class _Read:
         if decoded.name == "CloneAccepted":
             if job_id not in self.accepted:
                 self.variations += cast("CloneAccepted", fields)["variations"]
-            self.accepted[job_id] = container_id, traceparent
+            self.accepted[job_id] = org_id, container_id, traceparent
         else:
             self.canceled[job_id] = Ended(job_id, container_id, traceparent, ())

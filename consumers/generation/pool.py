@@ -137,7 +137,11 @@ class Pool:
         job_ids = list({lease.job_id for lease in leases})
         if self._generator.needs_material:
             found = material.material(connection, job_ids)
-            return [Task(lease, (m := found[lease.job_id]).container_id, m.traceparent, m) for lease in leases]
+            jobs = [found[lease.job_id] for lease in leases]
+            return [
+                Task(lease, job.org_id, job.container_id, job.traceparent, job)
+                for lease, job in zip(leases, jobs, strict=True)
+            ]
         places = material.containers(connection, job_ids)
         return [Task(lease, *places[lease.job_id], None) for lease in leases]
 

@@ -20,6 +20,7 @@ class Task:
     """A leased variation and what is known of its progress. `started_at` is monotonic seconds."""
 
     lease: Lease
+    org_id: uuid.UUID
     container_id: uuid.UUID
     traceparent: str | None
     material: Material | None

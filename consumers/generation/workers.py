@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from consumers.generation.generators import Generator
 from consumers.generation.results import Outcome, attempt
 from consumers.generation.tasks import Task
 from consumers.generation.threads import OnDeath, watched_thread
+from consumers.generation.turns import in_turns
 from runtime.failpoint import failpoint
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +52,7 @@ class Workers:
                 self._add_thread()
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Run these, in this order, as threads become free."""
+        """Run these as threads become free; one organisation's in this order, and organisations in turn."""
         if self._generator.waits:
             for task in tasks:
                 self._inbox.put([task])
@@ -102,14 +104,18 @@ class Workers:
         """Run the tasks; hand over results now and then. Returns whether this thread was abandoned meanwhile."""
         done: list[Outcome] = []
         handed_over_at = time.monotonic()
-        for place, task in enumerate(tasks):
+        left = deque(tasks if self._generator.waits else in_turns(tasks))
+        while left:
+            if not self._generator.waits and not self._inbox.empty():
+                left = deque(in_turns([*left, *self._came()]))
+            task = left.popleft()
             if not self._begin(task):
                 continue
             failpoint("work.begun")
             outcome = attempt(self._generator, task)
             failpoint("work.made")
             if self._end(task):
-                self._inbox.put(tasks[place + 1 :])
+                self._inbox.put(list(left))
                 self._outcomes.put(done)
                 return True
             done.append(outcome)
@@ -118,6 +124,18 @@ class Workers:
                 done, handed_over_at = [], time.monotonic()
         self._outcomes.put(done)
         return False
+
+    def _came(self) -> list[Task]:
+        """What was submitted meanwhile, by the only thread that takes from the inbox."""
+        came: list[Task] = []
+        while not self._inbox.empty():
+            tasks = self._inbox.get()
+            if tasks is None:
+                # The end, which `_work` is to see.
+                self._inbox.put(None)
+                break
+            came += tasks
+        return came
 
     def _begin(self, task: Task) -> bool:
         with self._lock:

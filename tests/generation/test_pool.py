@@ -172,7 +172,7 @@ def test_waits_rise_and_never_undercut_what_the_provider_asked_for() -> None:
             raise RetryLater(ErrorCode.PROVIDER_ERROR, "Busy.", wait_seconds)
 
         # Of twenty attempts most ended with a stop: they do not count.
-        task = Task(Lease(uuid.uuid4(), 0, 20), uuid.uuid4(), None, None, retries)
+        task = Task(Lease(uuid.uuid4(), 0, 20), uuid.uuid4(), uuid.uuid4(), None, None, retries)
         result = results.attempt(Steered(later), task).result
         assert isinstance(result, results.PutBack)
         return result.wait_seconds
@@ -183,6 +183,26 @@ def test_waits_rise_and_never_undercut_what_the_provider_asked_for() -> None:
     assert 90.0 <= outcome(0, 90.0) <= 112.5
     assert 64.0 <= outcome(3, 2.0) <= 80.0
     assert len({outcome(3, None) for _ in range(20)}) > 1, "a crowd does not come back in step"
+
+
+def test_a_flood_that_came_first_does_not_hold_another_organisation_up(
+    database: Database, jobs: Jobs, new_pool: NewPool
+) -> None:
+    gate = Gate()
+    flood = pending_job(database, jobs, variations=10)
+    generator = Steered(gate.make, waits=False, lease_ahead=64)
+    pool: Pool = new_pool(generator)
+    eventually(lambda: generator.orders, what="the flood is leased as a whole, and its first is being made")
+    quiet = pending_job(database, jobs, variations=2)
+    pool.expect_pending()
+    eventually(lambda: not pool._workers._inbox.empty(), what="the other's are behind it")
+    gate.opened.set()
+    all_ended(jobs, flood)
+    all_ended(jobs, quiet)
+    made_for = [uuid.UUID(order.job_id) for order in generator.orders]
+    # One of the flood was being made, and then they take turns.
+    assert made_for[:6].count(quiet.job_id) == 2, made_for
+    assert [order.index for order in generator.orders if order.job_id == str(flood.job_id)] == list(range(10))
 
 
 def test_a_takeover_wins_over_the_first_owner(
@@ -234,7 +254,7 @@ def test_a_lease_lost_at_renewal_is_let_go(database: Database, jobs: Jobs, worke
     job = jobs.accept(variations=2)
     leases, _ = fan_out(database, job, worker_id)
     held = Held()
-    held.add(Task(lease, job.container_id, None, None) for lease in leases)
+    held.add(Task(lease, job.org_id, job.container_id, None, None) for lease in leases)
     lost: list[Task] = []
     renewer = Renewer(database, held, lease_seconds=30.0, lost=lost.extend)
     gone, kept = sorted(leases)
