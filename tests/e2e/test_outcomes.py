@@ -50,6 +50,33 @@ def test_a_completed_job_has_one_event_that_agrees_with_the_tables(pipeline: Pip
         )
 
 
+def test_the_cap_on_running_jobs_is_a_429_that_says_when_to_come_back_and_ends_with_the_jobs(
+    pipeline: Pipeline, tenant: Tenant
+) -> None:
+    pipeline.execute("UPDATE organizations SET max_running_jobs = 1 WHERE org_id = %s", tenant.org_id)
+    with pipeline.client(tenant) as client:
+
+        def ask(container: uuid.UUID, **changes: Any) -> httpx.Response:
+            return client.post(f"/v1/content/{container}/clone-from-post", json=tenant.body(**changes))
+
+        def refusal(answer: httpx.Response) -> httpx.Response | None:
+            return answer if answer.status_code == 429 else None
+
+        slow = ask(uuid.uuid4(), overrides={"caption": "@@generator delay=600s"})
+        assert slow.status_code == 202
+        other = uuid.uuid4()
+        # A verdict that is late leaves a 202; a refusal claims nothing, so that the same may be asked again.
+        refused = eventually(lambda: refusal(ask(other)), what="the second is refused")
+        assert refused.headers["retry-after"] == "5"
+        error = refused.json()["error"]
+        assert (error["code"], error["details"]) == ("RATE_LIMITED", {"runningJobs": 1, "maxRunningJobs": 1})
+        assert client.post(f"/v1/jobs/{slow.json()['jobId']}/cancel").status_code == 202
+        pipeline.ended(client, slow.json()["jobId"])
+        accepted = ask(other)
+        assert accepted.status_code == 202
+        assert pipeline.ended(client, accepted.json()["jobId"])["status"] == "completed"
+
+
 def test_some_variations_fail_and_the_job_completes(pipeline: Pipeline, tenant: Tenant) -> None:
     with pipeline.client(tenant) as client:
         job, envelope = _clone(
