@@ -118,11 +118,13 @@ class BatchLoop:
 
     def _sort_in(self, batch: Batch, message: Message) -> None:
         error = message.error()
-        place = TopicPartition(message.topic() or "", message.partition() or 0)
         if error is None:
-            batch.ends.pop(place, None)
+            if batch.ends:
+                batch.ends.pop(_place(message), None)
             batch.records.append(message if self._framing is None else self._framing.record(message))
-        elif error.code() == KafkaError._PARTITION_EOF:
+            return
+        place = _place(message)
+        if error.code() == KafkaError._PARTITION_EOF:
             batch.ends[place] = message.offset() or 0
         elif error.code() in _LOST_RECORDS:
             raise Fatal(
@@ -238,3 +240,7 @@ class BatchLoop:
         closer.join(_CLOSE_SECONDS)
         if closer.is_alive():
             _log.warning("consumer_close_timed_out", stage=self._stage)
+
+
+def _place(message: Message) -> TopicPartition:
+    return TopicPartition(message.topic() or "", message.partition() or 0)

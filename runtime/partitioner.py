@@ -1,5 +1,7 @@
 """Kafka's default partitioner: murmur2 of the key, as every Java client and librdkafka's murmur2_random compute it."""
 
+import struct
+
 _MASK = 0xFFFFFFFF
 _MULTIPLIER = 0x5BD1E995
 _SEED = 0x9747B28C
@@ -15,8 +17,8 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     value = (_SEED ^ length) & _MASK
     whole = length - length % 4
-    for start in range(0, whole, 4):
-        chunk = int.from_bytes(data[start : start + 4], "little") * _MULTIPLIER & _MASK
+    for word in struct.unpack(f"<{whole // 4}I", data[:whole]):
+        chunk = word * _MULTIPLIER & _MASK
         chunk = (chunk ^ chunk >> 24) * _MULTIPLIER & _MASK
         value = (value * _MULTIPLIER & _MASK) ^ chunk
     if whole < length:

@@ -20,6 +20,7 @@ from runtime.publishing import Outgoing, on_the_wire
 from runtime.record import header_pairs
 from runtime.settings import Settings
 from schemas.headers import CE_ID
+from schemas.ids import parse_uuid
 
 _INIT_SECONDS: Final = 30.0
 _COMMIT_SECONDS: Final = 10.0
@@ -135,8 +136,5 @@ class LogReader:
 def _event_id(headers: Sequence[tuple[str, bytes | None]]) -> uuid.UUID | None:
     for name, value in headers:
         if name == CE_ID and value is not None:
-            try:
-                return uuid.UUID(value.decode("ascii", "replace"))
-            except ValueError:
-                return None
+            return parse_uuid(value.decode("ascii", "replace"))
     return None

@@ -8,7 +8,7 @@ import hashlib
 from json.encoder import encode_basestring as _quoted
 from typing import Final, Literal, NamedTuple
 
-from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId, format_number, number_8, uuid_8
+from schemas.ids import ContainerId, JobId, LayerId, OrgId, ProjectId, format_number, known_text, number_8, uuid_8
 
 Mode = Literal["fork", "reimagine"]
 MODES: Final[tuple[Mode, ...]] = ("fork", "reimagine")
@@ -45,7 +45,9 @@ class CloneRequest(NamedTuple):
 
 def canonical_bytes(request: CloneRequest) -> bytes:
     """The canonical form, UTF-8."""
-    return canonical_bytes_of(request, str(request.org_id), str(request.container_id), str(request.project_id))
+    return canonical_bytes_of(
+        request, known_text(request.org_id), str(request.container_id), known_text(request.project_id)
+    )
 
 
 def canonical_bytes_of(request: CloneRequest, org_id: str, container_id: str, project_id: str) -> bytes:

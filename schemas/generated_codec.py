@@ -27,8 +27,9 @@ class UnsupportedSchema(TypeError):
     """The schema has a type that is not known here."""
 
 
+@lru_cache(maxsize=1_024)
 def long_bytes(number: int) -> bytes:
-    """An Avro int or long. Raises ValueError when it has more than 64 bits."""
+    """An Avro int or long. Raises ValueError when it has more than 64 bits. Kept: records of a batch share times."""
     left = number << 1 if number >= 0 else (-number << 1) - 1
     if left >> _LONG_BITS:
         raise ValueError("an integer has more than 64 bits")

@@ -97,6 +97,12 @@ parse_known_id: Final = lru_cache(maxsize=4_096)(parse_id)
 """`parse_id` for ids that come again and again, of organisations and projects. Texts that are no ids are not kept."""
 
 
+@lru_cache(maxsize=4_096)
+def known_text(value: uuid.UUID) -> str:
+    """As `str`, for ids that come again and again."""
+    return str(value)
+
+
 def parse_uuid(text: str) -> uuid.UUID | None:
     """The UUID that the text writes in its plain 8-4-4-4-12 form, or None. Python's own parser takes far more forms."""
     if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
@@ -142,15 +148,30 @@ def number_8(first_bits: int) -> int:
     return first_bits & ~_VERSION_BITS | _VERSION_8
 
 
-def _uuid_5(namespace: uuid.UUID, name: str) -> uuid.UUID:
-    """The version-5 UUID of RFC 9562, as `uuid.uuid5` makes it in twice the time: a job's end has four of them."""
+def _number_5(namespace: uuid.UUID, name: str) -> int:
+    """The bits of the version-5 UUID of RFC 9562."""
     digest = hashlib.sha1(namespace.int.to_bytes(16, "big") + name.encode(), usedforsecurity=False).digest()
-    return _uuid(int.from_bytes(digest[:16], "big") & ~_VERSION_BITS | _VERSION_5)
+    return int.from_bytes(digest[:16], "big") & ~_VERSION_BITS | _VERSION_5
+
+
+def _uuid_5(namespace: uuid.UUID, name: str) -> uuid.UUID:
+    """The version-5 UUID, as `uuid.uuid5` makes it in twice the time: a job's end has four of them."""
+    return _uuid(_number_5(namespace, name))
+
+
+def _text(number: int) -> str:
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def variation_id(job_id: JobId, index: int) -> VariationId:
     """The id of a job's variation: version-5 UUID in the job's namespace of `variation/<index>`."""
     return VariationId(_uuid_5(job_id, f"variation/{index}"))
+
+
+def variation_id_text(job_id: JobId, index: int) -> str:
+    """`variation_id` as text, without making the UUID: a job's end names each of its variations."""
+    return _text(_number_5(job_id, f"variation/{index}"))
 
 
 def event_id(job_id: JobId, event_type: str) -> EventId:

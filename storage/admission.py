@@ -9,11 +9,12 @@ searched for what needs escaping.
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from schemas.canonical import NO_OVERRIDES, Mode, Overrides
+from storage.arrays import bigints, ints, smallints, texts, uuids
 from storage.cancels import Cancellation, JobState, insert_cancellations, read_cancels
 from storage.connection import Connection
 from storage.place import Place
@@ -22,9 +23,8 @@ from storage.wallets import Reservation, lock_wallets, reserve
 IDEMPOTENCY_KEY_HOURS: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An accepted request, as `claims` holds it."""
+class Claim(NamedTuple):
+    """An accepted request, as `claims` holds it. A tuple: one is made for each."""
 
     org_id: uuid.UUID
     container_id: uuid.UUID
@@ -153,7 +153,7 @@ _CLAIM_COLUMNS: Final = """c.org_id, c.container_id, c.job_id, c.project_id, c.l
 
 def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> AdmissionState:
     """Lock the wallets, then read what the batch needs. One round trip."""
-    partitions, offsets = [p.partition for p in lookups.places], [p.offset for p in lookups.places]
+    partitions = [place.partition for place in lookups.places]
     with connection.pipeline():
         wallets = lock_wallets(connection, sorted(lookups.org_ids))
         now = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
@@ -168,17 +168,19 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
                FROM unnest(%b::int[], %b::bigint[]) AS asked (partition, record_offset)
                JOIN refusals r ON r.topic_id = %s AND r.partition = asked.partition
                               AND r.record_offset = asked.record_offset""",
-            (partitions, offsets, topic_id),
+            (ints(partitions), bigints([place.offset for place in lookups.places]), topic_id),
         )
         claims = _pairs(
             connection,
             lookups.containers,
+            uuids,
             f"SELECT {_CLAIM_COLUMNS} FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, container_id)"  # noqa: S608 -- constants only
             " JOIN claims c USING (org_id, container_id)",
         )
         keys = _pairs(
             connection,
             lookups.idempotency_keys,
+            texts,
             """SELECT k.org_id, k.idempotency_key, k.job_id
                FROM unnest(%b::uuid[], %b::text[]) AS asked (org_id, idempotency_key)
                JOIN idempotency_keys k USING (org_id, idempotency_key)
@@ -187,6 +189,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         layers = _pairs(
             connection,
             lookups.projects,
+            uuids,
             """SELECT p.org_id, p.project_id, o.next_ordinal, l.layer_id, l.status, l.format
                FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, project_id)
                JOIN projects p USING (org_id, project_id)
@@ -197,6 +200,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         internal = _pairs(
             connection,
             lookups.internal_posts,
+            uuids,
             """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
                FROM unnest(%b::uuid[], %b::uuid[]) AS asked (org_id, post_id)
                JOIN source_posts s USING (org_id, post_id)""",
@@ -204,6 +208,7 @@ def read(connection: Connection, topic_id: uuid.UUID, lookups: Lookups) -> Admis
         external = _pairs(
             connection,
             lookups.external_posts,
+            texts,
             """SELECT s.org_id, s.post_id, s.project_id, s.platform, s.external_id
                FROM unnest(%b::uuid[], %b::text[]) AS asked (org_id, external_id)
                JOIN source_posts s USING (org_id, external_id)
@@ -278,48 +283,47 @@ def move_progress(connection: Connection, topic_id: uuid.UUID, next_offsets: dic
 
 
 def _insert_claims(connection: Connection, state: AdmissionState, claims: Sequence[Claim]) -> None:
-    jobs, organizations = [c.job_id for c in claims], [c.org_id for c in claims]
-    # Topic and acceptance are the batch's, not a row's: as scalars they cost nothing to send.
+    # A job is made of its claim: there is none without. Topic and acceptance are the batch's, not a row's: as scalars
+    # they cost nothing to send.
     connection.execute(
-        """INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
-             overrides, variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent,
-             topic_id, partition, record_offset)
-           SELECT org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
-             overrides::jsonb, variation_price, ordinal, requested_by, to_timestamp(requested_at / 1000.0),
-             to_timestamp(%s / 1000.0), to_timestamp(deadline_at / 1000.0), traceparent, %s, partition, record_offset
-           FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::text[],
-             %b::smallint[], %b::text[], %b::int[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::text[],
-             %b::int[], %b::bigint[])
-           AS new (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations, overrides,
-             variation_price, ordinal, requested_by, requested_at, deadline_at, traceparent, partition,
-             record_offset)""",
+        """WITH accepted AS (
+             INSERT INTO claims (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
+               overrides, variation_price, ordinal, requested_by, requested_at, accepted_at, deadline_at, traceparent,
+               topic_id, partition, record_offset)
+             SELECT org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations,
+               overrides::jsonb, variation_price, ordinal, requested_by, to_timestamp(requested_at / 1000.0),
+               to_timestamp(%s / 1000.0), to_timestamp(deadline_at / 1000.0), traceparent, %s, partition, record_offset
+             FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::text[],
+               %b::smallint[], %b::text[], %b::int[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::text[],
+               %b::int[], %b::bigint[])
+             AS new (org_id, container_id, job_id, project_id, layer_id, source_post_id, mode, variations, overrides,
+               variation_price, ordinal, requested_by, requested_at, deadline_at, traceparent, partition,
+               record_offset)
+             RETURNING job_id, org_id, accepted_at
+           )
+           INSERT INTO jobs (job_id, org_id, accepted_at, updated_at)
+           SELECT job_id, org_id, accepted_at, accepted_at FROM accepted""",
         (
             state.now_ms,
             state.topic_id,
-            organizations,
-            [c.container_id for c in claims],
-            jobs,
-            [c.project_id for c in claims],
-            [c.layer_id for c in claims],
-            [c.source_post_id for c in claims],
-            [c.mode for c in claims],
-            [c.variations for c in claims],
-            [_overrides_json(c.overrides) for c in claims],
-            [c.variation_price for c in claims],
-            [c.ordinal for c in claims],
-            [c.requested_by for c in claims],
-            [c.requested_at_ms for c in claims],
-            [c.deadline_at_ms for c in claims],
-            [c.traceparent for c in claims],
-            [c.place.partition for c in claims],
-            [c.place.offset for c in claims],
+            uuids([c.org_id for c in claims]),
+            uuids([c.container_id for c in claims]),
+            uuids([c.job_id for c in claims]),
+            uuids([c.project_id for c in claims]),
+            uuids([c.layer_id for c in claims]),
+            uuids([c.source_post_id for c in claims]),
+            texts([c.mode for c in claims]),
+            smallints([c.variations for c in claims]),
+            texts([_overrides_json(c.overrides) for c in claims]),
+            ints([c.variation_price for c in claims]),
+            bigints([c.ordinal for c in claims]),
+            texts([c.requested_by for c in claims]),
+            bigints([c.requested_at_ms for c in claims]),
+            bigints([c.deadline_at_ms for c in claims]),
+            texts([c.traceparent for c in claims]),
+            ints([c.place.partition for c in claims]),
+            bigints([c.place.offset for c in claims]),
         ),
-    )
-    connection.execute(
-        """INSERT INTO jobs (job_id, org_id, accepted_at, updated_at)
-           SELECT job_id, org_id, accepted.at, accepted.at
-           FROM unnest(%b::uuid[], %b::uuid[]) AS new (job_id, org_id), to_timestamp(%s / 1000.0) AS accepted (at)""",
-        (jobs, organizations, state.now_ms),
     )
     ordinals: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
     for claim in claims:
@@ -362,11 +366,14 @@ def _insert_refusals(connection: Connection, topic_id: uuid.UUID, refusals: Sequ
     )
 
 
-def _pairs(connection: Connection, asked: Iterable[tuple[Any, Any]], statement: str) -> Iterable[tuple[Any, ...]]:
+def _pairs(
+    connection: Connection, asked: Iterable[tuple[uuid.UUID, Any]], packed: Callable[[Any], bytes], statement: str
+) -> Iterable[tuple[Any, ...]]:
+    """Ask about pairs of an organisation and what `packed` makes an array of."""
     pairs = list(asked)
     if not pairs:
         return ()
-    return connection.execute(statement, ([a for a, _ in pairs], [b for _, b in pairs]), binary=True)
+    return connection.execute(statement, (uuids([a for a, _ in pairs]), packed([b for _, b in pairs])), binary=True)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -1,10 +1,9 @@
 """The identity of a record of clone.requests: with its topic's id, what "decided once" is keyed by."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands in clone.requests; with the topic's id, the identity of a record."""
 
     partition: int

@@ -1,21 +1,24 @@
 """The projector's reads and writes: recount jobs, end them, settle their credits, fill the outbox.
 
 `lock` takes the rows of `jobs` in sorted order; `facts`, a statement after it, then sees every variation that ended
-before. So whoever projects last sees all, and order, duplicates and lost wake-ups do not matter.
+before. So whoever projects last sees all, and order, duplicates and lost wake-ups do not matter. The records are named
+tuples: a job makes a dozen, and a frozen dataclass takes four times as long to make.
 """
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from storage import untold
+from storage.arrays import bigints, byteas, doubles, ints, optional_uuids, smallints, texts, uuids
 from storage.connection import Connection
 from storage.wallets import Settlement, lock_wallets, settle
 
+_by_number: Final = attrgetter("int")
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+
+class JobRow(NamedTuple):
     """A row of `jobs`, locked."""
 
     job_id: uuid.UUID
@@ -26,16 +29,15 @@ class JobRow:
     finished_at_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimFacts:
-    """What a job's events say of its request."""
+class ClaimFacts(NamedTuple):
+    """What a job's events say of its request; ids that only stand in them are text."""
 
     job_id: uuid.UUID
     org_id: uuid.UUID
-    container_id: uuid.UUID
-    project_id: uuid.UUID
-    layer_id: uuid.UUID
-    source_post_id: uuid.UUID
+    container_id: str
+    project_id: str
+    layer_id: str
+    source_post_id: str
     source_platform: str
     mode: str
     variations: int
@@ -46,11 +48,10 @@ class ClaimFacts:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class VariationFacts:
+class VariationFacts(NamedTuple):
     """What a job's state and events say of one variation."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls here
     state: str
     attempt: int
     step: str | None
@@ -62,8 +63,7 @@ class VariationFacts:
     generator: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything that decides what a job is."""
 
     job: JobRow
@@ -71,8 +71,7 @@ class Facts:
     variations: tuple[VariationFacts, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class JobChange:
+class JobChange(NamedTuple):
     """The new state of one job. `finished_at_ms` and what follows are set when it ends."""
 
     job_id: uuid.UUID
@@ -88,11 +87,9 @@ class JobChange:
     credits_charged: int | None = None
     error_code: str | None = None
     error_message: str | None = None
-    completion_event_id: uuid.UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """One completion event, encoded."""
 
     event_id: uuid.UUID
@@ -106,7 +103,8 @@ class OutboxRow:
 
 def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, list[Facts]]:
     """Lock these jobs, then read what they are made of. Returns the database's time (Unix ms) and the known jobs."""
-    ids = sorted(job_ids)
+    # By number, as Postgres orders them: UUID's own comparison is ten times slower.
+    ids = uuids(sorted(job_ids, key=_by_number))
     with connection.pipeline():
         jobs = connection.execute(
             """SELECT job_id, status, stage, progress, version, (extract(epoch FROM finished_at) * 1000)::bigint
@@ -116,7 +114,8 @@ def read(connection: Connection, job_ids: Sequence[uuid.UUID]) -> tuple[int, lis
         )
         # No join: one could begin at the organisation of the post, and so read all of its claims.
         claims = connection.execute(
-            """SELECT c.job_id, c.org_id, c.container_id, c.project_id, c.layer_id, c.source_post_id,
+            """SELECT c.job_id, c.org_id, c.container_id::text, c.project_id::text, c.layer_id::text,
+                      c.source_post_id::text,
                       (SELECT s.platform FROM source_posts s
                        WHERE s.org_id = c.org_id AND s.post_id = c.source_post_id),
                       c.mode, c.variations, c.variation_price, c.requested_by, (extract(epoch FROM c.requested_at) *
@@ -164,7 +163,7 @@ def write(
         if completions:
             _insert_outbox(connection, completions)
         if changes:
-            _update_jobs(connection, changes)
+            _update_jobs(connection, changes, {row.job_id: row.event_id for row in completions})
         if ended:
             untold.insert(connection, batch_id, ended)
 
@@ -176,16 +175,20 @@ def _insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
              to_timestamp(created_at / 1000.0)
            FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::bytea[], %b::text[], %b::int[], %b::bigint[])
            AS new (event_id, job_id, record_key, record_value, traceparent, output_partition, created_at)""",
-        _columns(
-            [
-                (r.event_id, r.job_id, r.record_key, r.record_value, r.traceparent, r.output_partition, r.created_at_ms)
-                for r in rows
-            ]
+        (
+            uuids([row.event_id for row in rows]),
+            uuids([row.job_id for row in rows]),
+            texts([row.record_key for row in rows]),
+            byteas([row.record_value for row in rows]),
+            texts([row.traceparent for row in rows]),
+            ints([row.output_partition for row in rows]),
+            bigints([row.created_at_ms for row in rows]),
         ),
     )
 
 
-def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
+def _update_jobs(connection: Connection, changes: Sequence[JobChange], events: Mapping[uuid.UUID, uuid.UUID]) -> None:
+    # A job that completes has the event that is in the outbox now: without one the row breaks a check of the table.
     connection.execute(
         """UPDATE jobs j SET status = c.status, stage = c.stage, progress = c.progress, version = c.version,
              updated_at = to_timestamp(c.at / 1000.0), succeeded = c.succeeded, failed = c.failed,
@@ -196,30 +199,22 @@ def _update_jobs(connection: Connection, changes: Sequence[JobChange]) -> None:
              %b::smallint[], %b::smallint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::uuid[])
            AS c (job_id, status, stage, progress, version, at, succeeded, failed, canceled, finished_at,
              credits_charged, error_code, error_message, completion_event_id)
-           WHERE j.job_id = c.job_id AND j.status = 'running'""",
-        _columns(
-            [
-                (
-                    c.job_id,
-                    c.status,
-                    c.stage,
-                    c.progress,
-                    c.version,
-                    c.at_ms,
-                    c.succeeded,
-                    c.failed,
-                    c.canceled,
-                    c.finished_at_ms,
-                    c.credits_charged,
-                    c.error_code,
-                    c.error_message,
-                    c.completion_event_id,
-                )
-                for c in changes
-            ]
+           -- Why CASE: see storage.variations.
+           WHERE j.job_id = c.job_id AND CASE WHEN j.status = 'running' THEN true END""",
+        (
+            uuids([change.job_id for change in changes]),
+            texts([change.status for change in changes]),
+            texts([change.stage for change in changes]),
+            doubles([change.progress for change in changes]),
+            ints([change.version for change in changes]),
+            bigints([change.at_ms for change in changes]),
+            smallints([change.succeeded for change in changes]),
+            smallints([change.failed for change in changes]),
+            smallints([change.canceled for change in changes]),
+            bigints([change.finished_at_ms for change in changes]),
+            bigints([change.credits_charged for change in changes]),
+            texts([change.error_code for change in changes]),
+            texts([change.error_message for change in changes]),
+            optional_uuids([events.get(change.job_id) for change in changes]),
         ),
     )
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

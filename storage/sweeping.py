@@ -102,7 +102,7 @@ def running_jobs(connection: Connection, *, after: Place, older_than_seconds: fl
              x.job_id IS NOT NULL, coalesce(x.canceled_at < now.at - make_interval(secs => %(age)s), false),
              c.deadline_at < now.at
            FROM (SELECT job_id, accepted_at FROM jobs
-                 WHERE status = 'running' AND (accepted_at, job_id) > (%(after_at)s, %(after_id)s)
+                 WHERE finished_at IS NULL AND (accepted_at, job_id) > (%(after_at)s, %(after_id)s)
                    AND accepted_at < (SELECT clock_timestamp()) - make_interval(secs => %(age)s)
                  ORDER BY accepted_at, job_id LIMIT %(most)s) j
            JOIN claims c USING (job_id)

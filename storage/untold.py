@@ -8,6 +8,7 @@ is written and deleted once for hundreds of jobs.
 import uuid
 from collections.abc import Collection, Mapping
 
+from storage.arrays import uuids
 from storage.connection import Connection
 from storage.variations import Ended
 
@@ -15,7 +16,7 @@ from storage.variations import Ended
 def insert(connection: Connection, batch_id: uuid.UUID, job_ids: Collection[uuid.UUID]) -> None:
     """Note that these jobs end in this transaction."""
     connection.execute(
-        "INSERT INTO untold_ends (batch_id, job_ids) VALUES (%s, %b::uuid[])", (batch_id, sorted(job_ids))
+        "INSERT INTO untold_ends (batch_id, job_ids) VALUES (%s, %b::uuid[])", (batch_id, uuids(list(job_ids)))
     )
 
 

@@ -2,18 +2,19 @@
 
 Only the generate role calls these. Time is the database's `clock_timestamp()` alone. Arguments are batches; a batch is
 sorted by key, so that two processes lock rows in one order. Arrays are sent in binary (`%b`): as text, each quotation
-mark of a creative would be escaped in Python.
+mark of a creative would be escaped in Python. A guard on a state stands in a CASE: without statistics Postgres guesses
+that a plain one leaves one row of two hundred, and reads the table for these rather than find the batch by its keys.
 """
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+import pydantic_core
+
+from storage.arrays import Smallints, Uuids, ints, smallints, texts, uuids
 from storage.connection import Connection
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Lease(NamedTuple):
@@ -32,8 +33,7 @@ class Claimed(NamedTuple):
     retries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """A finished variation."""
 
     lease: Lease
@@ -85,7 +85,7 @@ def fan_out(
            FROM (SELECT c.job_id, c.org_id, c.deadline_at, i, row_number() OVER (ORDER BY a.place, i) AS place
                  FROM unnest(%(jobs)s::uuid[]) WITH ORDINALITY AS a (job_id, place)
                  JOIN claims c ON c.job_id = a.job_id
-                 JOIN jobs j ON j.job_id = a.job_id AND j.status = 'running'
+                 JOIN jobs j ON j.job_id = a.job_id AND CASE WHEN j.status = 'running' THEN true END
                  CROSS JOIN generate_series(0, c.variations - 1) AS i
                  WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = a.job_id)) n
            ON CONFLICT (job_id, variation_index) DO NOTHING
@@ -157,15 +157,15 @@ def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
                        %b::text[])
              AS r (job_id, variation_index, attempt, hook_shape, visual_format, duration_ms, creative, provenance)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
-             AND v.state = 'leased' AND v.attempt = r.attempt
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt
            RETURNING v.job_id, v.variation_index, v.attempt""",
         (
             *_lease_columns([r.lease for r in ordered]),
-            [r.hook_shape for r in ordered],
-            [r.visual_format for r in ordered],
-            [r.duration_ms for r in ordered],
-            [r.creative for r in ordered],
-            [r.provenance for r in ordered],
+            texts([r.hook_shape for r in ordered]),
+            texts([r.visual_format for r in ordered]),
+            ints([r.duration_ms for r in ordered]),
+            texts([r.creative for r in ordered]),
+            texts([r.provenance for r in ordered]),
         ),
         binary=True,
     )
@@ -181,7 +181,7 @@ def fail(connection: Connection, failures: Sequence[Failure]) -> set[Lease]:
            FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::text[], %b::text[], %b::text[])
              AS r (job_id, variation_index, attempt, code, message, provenance)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
-             AND v.state = 'leased' AND v.attempt = r.attempt
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt
            RETURNING v.job_id, v.variation_index, v.attempt""",
         (
             *_lease_columns([f.lease for f in ordered]),
@@ -207,7 +207,7 @@ def put_back(connection: Connection, leases: Sequence[tuple[Lease, float]], *, r
            FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::float8[])
              AS r (job_id, variation_index, attempt, wait_seconds)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
-             AND v.state = 'leased' AND v.attempt = r.attempt""",
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt""",
         (int(retry), *_lease_columns([lease for lease, _ in ordered]), [wait for _, wait in ordered]),
     )
 
@@ -218,7 +218,7 @@ def renew(connection: Connection, leases: Sequence[Lease], *, lease_seconds: flo
         """UPDATE variations v SET lease_until = clock_timestamp() + make_interval(secs => %s)
            FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[]) AS r (job_id, variation_index, attempt)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
-             AND v.state = 'leased' AND v.attempt = r.attempt
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt
            RETURNING v.job_id, v.variation_index, v.attempt""",
         (lease_seconds, *_lease_columns(sorted(leases, key=_row_order))),
         binary=True,
@@ -234,7 +234,7 @@ def mark_steps(connection: Connection, steps: Sequence[tuple[Lease, str]]) -> No
            FROM unnest(%b::uuid[], %b::smallint[], %b::smallint[], %b::text[])
              AS r (job_id, variation_index, attempt, step)
            WHERE v.job_id = r.job_id AND v.variation_index = r.variation_index
-             AND v.state = 'leased' AND v.attempt = r.attempt""",
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt""",
         (*_lease_columns([lease for lease, _ in ordered]), [step for _, step in ordered]),
     )
 
@@ -263,8 +263,9 @@ def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
 
 
 def to_json(value: Any) -> str:
-    """JSON text for a jsonb column."""
-    return _encode(value)
+    """JSON text for a jsonb column; a float that is no number becomes null. Raises ValueError for a lone surrogate."""
+    # An eighth of the time that the standard library's encoder takes, six times a job.
+    return pydantic_core.to_json(value, inf_nan_mode="null").decode()
 
 
 def _row_order(lease: Lease) -> tuple[int, int]:
@@ -272,5 +273,9 @@ def _row_order(lease: Lease) -> tuple[int, int]:
     return lease.job_id.int, lease.index
 
 
-def _lease_columns(leases: Sequence[Lease]) -> tuple[list[uuid.UUID], list[int], list[int]]:
-    return [lease.job_id for lease in leases], [lease.index for lease in leases], [lease.attempt for lease in leases]
+def _lease_columns(leases: Sequence[Lease]) -> tuple[Uuids, Smallints, Smallints]:
+    return (
+        uuids([lease.job_id for lease in leases]),
+        smallints([lease.index for lease in leases]),
+        smallints([lease.attempt for lease in leases]),
+    )

@@ -8,13 +8,13 @@ sorted order after any `jobs` lock.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from storage.arrays import bigints, uuids
 from storage.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """Credits put aside for one accepted job."""
 
     org_id: uuid.UUID
@@ -23,8 +23,7 @@ class Reservation:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """The end of one job: what was reserved goes back except what is charged."""
 
     org_id: uuid.UUID
@@ -108,13 +107,20 @@ def _post(
     *,
     running_delta: int,
 ) -> None:
-    columns: list[list[Any]] = [[entry[column] for entry in entries] for column in range(5)]
+    jobs, organizations, available_deltas, reserved_deltas, times = zip(*entries, strict=True)
     connection.execute(
         """INSERT INTO credit_ledger (job_id, kind, org_id, available_delta, reserved_delta, created_at)
            SELECT job_id, %s, org_id, available_delta, reserved_delta, to_timestamp(at / 1000.0)
            FROM unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
            AS new (job_id, org_id, available_delta, reserved_delta, at)""",
-        (kind, *columns),
+        (
+            kind,
+            uuids(jobs),
+            uuids(organizations),
+            bigints(available_deltas),
+            bigints(reserved_deltas),
+            bigints(times),
+        ),
     )
     totals: dict[uuid.UUID, list[int]] = {}
     for _, org_id, available, reserved, _ in entries:

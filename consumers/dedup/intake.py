@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from runtime.errors import Poison
 from runtime.record import Record, header_pairs, raw_bytes
@@ -25,8 +25,7 @@ from storage.place import Place
 MAX_REASON_CHARACTERS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """Who waits for the answer: a partition of clone.replies and the request's ce_id; and the trace it belongs to.
 
     Whether there is such a partition is looked at when the answer is made.
@@ -37,8 +36,7 @@ class Asker:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CloneQuestion:
+class CloneQuestion(NamedTuple):
     """A clone request. `request` is None when its shape is wrong; `problems` then says why."""
 
     place: Place

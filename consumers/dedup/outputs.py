@@ -9,7 +9,7 @@ from consumers.dedup.intake import CancelQuestion, Question
 from runtime.publishing import Outgoing
 from schemas import codec, headers
 from schemas.events import CancelRejected, CloneAccepted, CloneCanceled, CloneRejected, CloneReply, EventName
-from schemas.ids import EventId, JobId, event_id, record_event_id
+from schemas.ids import EventId, JobId, event_id, known_text, record_event_id
 from schemas.topics import ADMISSIONS, REPLIES
 from storage.admission import AdmissionState, Claim, Refusal
 from storage.cancels import Cancellation
@@ -47,11 +47,11 @@ def _accepted(claim: Claim, question: Question, topic_prefix: str) -> Outgoing:
     record: CloneAccepted = {
         "eventId": str(event),
         "jobId": str(claim.job_id),
-        "orgId": str(claim.org_id),
+        "orgId": known_text(claim.org_id),
         "containerId": str(claim.container_id),
-        "projectId": str(claim.project_id),
-        "projectLayerId": str(claim.layer_id),
-        "sourcePostId": str(claim.source_post_id),
+        "projectId": known_text(claim.project_id),
+        "projectLayerId": known_text(claim.layer_id),
+        "sourcePostId": known_text(claim.source_post_id),
         "mode": claim.mode,
         "variations": claim.variations,
         "ordinal": claim.ordinal,

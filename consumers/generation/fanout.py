@@ -19,6 +19,7 @@ from runtime.trace import valid_traceparent
 from schemas import codec
 from schemas.events import CloneAccepted, CloneCanceled
 from schemas.headers import CE_TYPE, CE_TYPE_PREFIX, TRACEPARENT
+from schemas.ids import parse_uuid
 from schemas.topics import ADMISSIONS
 from storage import variations
 from storage.connection import Connection, Database
@@ -119,13 +120,13 @@ class _Read:
         """Sort one record in. Raises Poison."""
         try:
             decoded = codec.decode(value, ADMISSIONS.records)
-            fields = cast("CloneAccepted | CloneCanceled", decoded.record)
-            job_id, container_id = uuid.UUID(fields["jobId"]), uuid.UUID(fields["containerId"])
-            org_id = uuid.UUID(fields["orgId"])
         except codec.UndecodableRecord as error:
             raise Poison(error.reason, str(error)) from error
-        except ValueError as error:
-            raise Poison("BAD_ID", "an id of the record is no UUID") from error
+        fields = cast("CloneAccepted | CloneCanceled", decoded.record)
+        job_id, container_id = parse_uuid(fields["jobId"]), parse_uuid(fields["containerId"])
+        org_id = parse_uuid(fields["orgId"])
+        if job_id is None or container_id is None or org_id is None:
+            raise Poison("BAD_ID", "an id of the record is no UUID")
         if raw_bytes(record.key()) != fields["containerId"].encode():
             raise Poison("WRONG_KEY", "the key is not the record's containerId")
         if header(record, CE_TYPE) not in (None, CE_TYPE_PREFIX + decoded.name):

@@ -4,9 +4,11 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import structlog
+from prometheus_client import Histogram
 
 from consumers.generation.generators import GenerationFailed, Generator, Made, Order, RetryLater
 from consumers.generation.tasks import Task
@@ -29,8 +31,7 @@ class PutBack:
     wait_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one attempt."""
 
     task: Task
@@ -54,27 +55,33 @@ def attempt(generator: Generator, task: Task) -> Outcome:
     else:
         result = _success(generator, task, made)
     if task.started_at is not None:
-        metrics.VARIATION_SECONDS.labels(generator.name).observe(time.monotonic() - task.started_at)
+        _seconds_of(generator.name).observe(time.monotonic() - task.started_at)
     return Outcome(task, result)
 
 
 def _success(generator: Generator, task: Task, made: Made) -> Success | Failure:
-    creative = to_json(made.creative)
-    provenance = to_json({"generator": generator.name, **made.provenance, "attempts": task.lease.attempt})
     # A generator's output is a stranger's: what Postgres cannot store would fail the whole batch, again and again.
-    if len(creative) > _MAX_CREATIVE_CHARACTERS or not (_storable(creative) and _storable(provenance)):
+    creative = _storable(made.creative)
+    provenance = _storable({"generator": generator.name, **made.provenance, "attempts": task.lease.attempt})
+    if creative is None or provenance is None or len(creative) > _MAX_CREATIVE_CHARACTERS:
         _log.error("unstorable_creative", job_id=str(task.lease.job_id), index=task.lease.index)
         return _failure(generator, task, ErrorCode.INTERNAL, "The generator made something that cannot be stored.")
     return Success(task.lease, made.hook_shape, made.visual_format, made.duration_ms, creative, provenance)
 
 
-def _storable(json_text: str) -> bool:
-    """Whether Postgres takes it as jsonb: no NUL, no lone surrogate."""
+def _storable(value: Mapping[str, Any]) -> str | None:
+    """Its JSON text, where Postgres takes that as jsonb: no NUL, no lone surrogate."""
     try:
-        json_text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\\u0000" not in json_text
+        text = to_json(value)
+    except ValueError:
+        return None
+    return None if "\\u0000" in text else text
+
+
+@cache
+def _seconds_of(generator: str) -> Histogram:
+    # Looking it up takes as long as counting.
+    return metrics.VARIATION_SECONDS.labels(generator)
 
 
 def _retry(generator: Generator, task: Task, error: RetryLater) -> Failure | PutBack:
@@ -89,5 +96,6 @@ def _retry(generator: Generator, task: Task, error: RetryLater) -> Failure | Put
 def _failure(
     generator: Generator, task: Task, code: str, message: str, made: Mapping[str, Any] | None = None
 ) -> Failure:
-    provenance = to_json({**(made or {}), "generator": generator.name, "attempts": task.lease.attempt})
+    how = {"generator": generator.name, "attempts": task.lease.attempt}
+    provenance = _storable({**(made or {}), **how}) or to_json(how)
     return Failure(task.lease, code, message, provenance)

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import structlog
 
-from consumers.projector.outputs import job_event, terminal_event
+from consumers.projector.outputs import terminal_event
 from consumers.projector.transitions import transition
 from runtime import metrics
 from runtime.dead_letters import DeadLetters
@@ -19,6 +19,7 @@ from runtime.publishing import Outgoing, Publishing
 from runtime.record import Batch, Record, raw_bytes
 from schemas import codec
 from schemas.events import VariationsFinished
+from schemas.ids import parse_uuid
 from schemas.topics import VARIATION_RESULTS
 from storage import projection, untold
 from storage.connection import Database
@@ -100,7 +101,7 @@ class ProjectHandler:
                         projected.events.append(self._end(facts, change, settlements, completions))
                 elif facts.job.job_id in projected.repeated:
                     # Whoever ended it may have died before its event was acknowledged.
-                    event, _, _ = self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)
+                    _, _, event = self._event(facts, facts.job.status, facts.job.finished_at_ms or 0)
                     projected.events.append(event)
             projection.write(connection, projected.batch_id, changes, settlements, completions)
             failpoint("project.written")
@@ -128,33 +129,31 @@ class ProjectHandler:
                 at_ms=change.at_ms,
             )
         )
-        event, event_id, value = self._event(facts, change.status, change.at_ms)
+        event_id, value, event = self._event(facts, change.status, change.at_ms)
         if change.status == "completed":
-            key = str(claim.container_id)
             completions.append(
                 OutboxRow(
                     event_id=event_id,
                     job_id=claim.job_id,
-                    record_key=key,
+                    record_key=claim.container_id,
                     record_value=value,
                     traceparent=claim.traceparent,
-                    output_partition=partition_of(key.encode(), self._completion_partitions),
+                    output_partition=partition_of(claim.container_id.encode(), self._completion_partitions),
                     created_at_ms=change.at_ms,
                 )
             )
         return event
 
-    def _event(self, facts: Facts, status: str, finished_at_ms: int) -> tuple[Outgoing, uuid.UUID, bytes]:
-        name, event_id, value = terminal_event(facts, status=status, finished_at_ms=finished_at_ms)
-        record = job_event(facts, name, event_id, value, finished_at_ms=finished_at_ms, topic_prefix=self._topic_prefix)
-        return record, event_id, value
+    def _event(self, facts: Facts, status: str, finished_at_ms: int) -> tuple[uuid.UUID, bytes, Outgoing]:
+        return terminal_event(facts, status=status, finished_at_ms=finished_at_ms, topic_prefix=self._topic_prefix)
 
 
 def _job_id(record: Record) -> uuid.UUID:
     try:
         decoded = codec.decode(raw_bytes(record.value()), VARIATION_RESULTS.records)
-        return uuid.UUID(cast("VariationsFinished", decoded.record)["jobId"])
     except codec.UndecodableRecord as error:
         raise Poison(error.reason, str(error)) from error
-    except ValueError as error:
-        raise Poison("BAD_ID", "jobId is no UUID") from error
+    job_id = parse_uuid(cast("VariationsFinished", decoded.record)["jobId"])
+    if job_id is None:
+        raise Poison("BAD_ID", "jobId is no UUID")
+    return job_id

@@ -7,7 +7,7 @@ from consumers.projector.transitions import count, failure
 from runtime.publishing import Outgoing
 from schemas import codec, headers
 from schemas.events import EventName, JobCanceled, JobCompleted, JobFailed, VariationOutcome
-from schemas.ids import JobId, event_id, variation_id
+from schemas.ids import JobId, event_id, known_text, variation_id_text
 from schemas.topics import JOB_EVENTS
 from storage.projection import Facts
 
@@ -19,42 +19,40 @@ _EVENT: Final[dict[str, EventName]] = {
 _STATUS: Final = {"succeeded": "completed", "failed": "failed", "canceled": "canceled"}
 
 
-def terminal_event(facts: Facts, *, status: str, finished_at_ms: int) -> tuple[EventName, uuid.UUID, bytes]:
-    """The event of a job that ended so: its name, its id and its bytes."""
+def terminal_event(
+    facts: Facts, *, status: str, finished_at_ms: int, topic_prefix: str
+) -> tuple[uuid.UUID, bytes, Outgoing]:
+    """The event of a job that ended so: its id, its bytes, and its record for clone.job-events."""
     name = _EVENT[status]
     event = event_id(JobId(facts.job.job_id), name)
+    event_text = str(event)
     record: Any
     if status == "completed":
-        record = _completed(facts, event, finished_at_ms)
+        record = _completed(facts, event_text, finished_at_ms)
     elif status == "failed":
-        record = _failed(facts, event, finished_at_ms)
+        record = _failed(facts, event_text, finished_at_ms)
     else:
-        record = _canceled(facts, event, finished_at_ms)
-    return name, event, codec.encode(name, record)
-
-
-def job_event(
-    facts: Facts, name: EventName, event: uuid.UUID, value: bytes, *, finished_at_ms: int, topic_prefix: str
-) -> Outgoing:
-    """The record for clone.job-events."""
-    return Outgoing(
+        record = cast("JobCanceled", _ended(facts, event_text, finished_at_ms))
+    value = codec.encode(name, record)
+    announced = Outgoing(
         topic=topic_prefix + JOB_EVENTS.name,
-        key=str(facts.claim.container_id).encode(),
+        key=facts.claim.container_id.encode(),
         value=value,
-        headers=headers.public(name, str(event), finished_at_ms, facts.claim.traceparent),
+        headers=headers.public(name, event_text, finished_at_ms, facts.claim.traceparent),
     )
+    return event, value, announced
 
 
-def _completed(facts: Facts, event: uuid.UUID, finished_at_ms: int) -> JobCompleted:
+def _completed(facts: Facts, event_text: str, finished_at_ms: int) -> JobCompleted:
     claim, counts = facts.claim, count(facts.variations)
     return {
-        "eventId": str(event),
+        "eventId": event_text,
         "jobId": str(claim.job_id),
-        "orgId": str(claim.org_id),
-        "projectId": str(claim.project_id),
-        "projectLayerId": str(claim.layer_id),
-        "containerId": str(claim.container_id),
-        "sourcePostId": str(claim.source_post_id),
+        "orgId": known_text(claim.org_id),
+        "projectId": claim.project_id,
+        "projectLayerId": claim.layer_id,
+        "containerId": claim.container_id,
+        "sourcePostId": claim.source_post_id,
         "sourcePlatform": claim.source_platform,
         "mode": cast("Any", claim.mode),
         "variationsRequested": claim.variations,
@@ -73,7 +71,7 @@ def _completed(facts: Facts, event: uuid.UUID, finished_at_ms: int) -> JobComple
 def _outcomes(facts: Facts) -> list[VariationOutcome]:
     return [
         {
-            "variationId": str(variation_id(JobId(facts.claim.job_id), v.index)),
+            "variationId": variation_id_text(JobId(facts.claim.job_id), v.index),
             "index": v.index,
             "status": cast("Any", _STATUS[v.state]),
             "hookShape": v.hook_shape,
@@ -86,23 +84,19 @@ def _outcomes(facts: Facts) -> list[VariationOutcome]:
     ]
 
 
-def _failed(facts: Facts, event: uuid.UUID, finished_at_ms: int) -> JobFailed:
+def _failed(facts: Facts, event_text: str, finished_at_ms: int) -> JobFailed:
     code, message = failure(facts.variations)
-    return cast("JobFailed", {**_ended(facts, event, finished_at_ms), "code": code, "message": message})
+    return cast("JobFailed", {**_ended(facts, event_text, finished_at_ms), "code": code, "message": message})
 
 
-def _canceled(facts: Facts, event: uuid.UUID, finished_at_ms: int) -> JobCanceled:
-    return cast("JobCanceled", _ended(facts, event, finished_at_ms))
-
-
-def _ended(facts: Facts, event: uuid.UUID, finished_at_ms: int) -> dict[str, Any]:
+def _ended(facts: Facts, event_text: str, finished_at_ms: int) -> dict[str, Any]:
     claim, counts = facts.claim, count(facts.variations)
     return {
-        "eventId": str(event),
+        "eventId": event_text,
         "jobId": str(claim.job_id),
-        "orgId": str(claim.org_id),
-        "projectId": str(claim.project_id),
-        "containerId": str(claim.container_id),
+        "orgId": known_text(claim.org_id),
+        "projectId": claim.project_id,
+        "containerId": claim.container_id,
         "variationsRequested": claim.variations,
         "variationsSucceeded": counts.succeeded,
         "variationsFailed": counts.failed,

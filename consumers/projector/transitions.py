@@ -4,11 +4,9 @@ running -> completed | failed | canceled when every variation has ended: any can
 that succeeded makes it completed, else it failed. While it runs, stage, progress and version only rise.
 """
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.errors import ErrorCode
-from schemas.ids import JobId, event_id
 from storage.projection import Facts, JobChange, VariationFacts
 
 STAGES: Final = ("queued", "analyzing_source", "generating", "rendering", "finalizing")
@@ -16,8 +14,7 @@ _RANK: Final = {stage: rank for rank, stage in enumerate(STAGES)}
 _ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """How many variations ended, and how."""
 
     succeeded: int
@@ -42,39 +39,42 @@ def transition(facts: Facts, *, now_ms: int) -> JobChange | None:
     if job.status != "running":
         return None
     counts = count(facts.variations)
-    requested = facts.claim.variations
-    stage = max(job.stage, _stage(facts.variations), key=_RANK.__getitem__)
-    progress = max(job.progress, counts.ended / requested)
-    change = JobChange(
+    if counts.ended < facts.claim.variations:
+        return _rise(facts, counts, now_ms)
+    status, code, message = _end(facts.variations, counts)
+    return JobChange(
         job_id=job.job_id,
-        status="running",
-        stage=stage,
-        progress=progress,
+        status=status,
+        stage="finalizing",
+        progress=1.0,
         version=job.version + 1,
         at_ms=now_ms,
         succeeded=counts.succeeded,
         failed=counts.failed,
         canceled=counts.canceled,
-    )
-    if counts.ended < requested:
-        return change if (stage, progress) != (job.stage, job.progress) else None
-    return _ended(change, facts, counts, now_ms=now_ms)
-
-
-def _ended(change: JobChange, facts: Facts, counts: Counts, *, now_ms: int) -> JobChange:
-    ended = replace(
-        change,
-        stage="finalizing",
-        progress=1.0,
         finished_at_ms=now_ms,
         credits_charged=counts.succeeded * facts.claim.variation_price,
+        error_code=code,
+        error_message=message,
     )
+
+
+def _rise(facts: Facts, counts: Counts, now_ms: int) -> JobChange | None:
+    job = facts.job
+    stage = max(job.stage, _stage(facts.variations), key=_RANK.__getitem__)
+    progress = max(job.progress, counts.ended / facts.claim.variations)
+    if (stage, progress) == (job.stage, job.progress):
+        return None
+    return JobChange(job.job_id, "running", stage, progress, job.version + 1, now_ms, *counts)
+
+
+def _end(variations: tuple[VariationFacts, ...], counts: Counts) -> tuple[str, str | None, str | None]:
+    """The terminal status, and the error's code and message where it failed."""
     if counts.canceled:
-        return replace(ended, status="canceled")
+        return "canceled", None, None
     if counts.succeeded:
-        return replace(ended, status="completed", completion_event_id=event_id(JobId(facts.job.job_id), "JobCompleted"))
-    code, message = failure(facts.variations)
-    return replace(ended, status="failed", error_code=code, error_message=message)
+        return "completed", None, None
+    return "failed", *failure(variations)
 
 
 def failure(variations: tuple[VariationFacts, ...]) -> tuple[str, str]:

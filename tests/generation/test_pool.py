@@ -1,7 +1,9 @@
 """The pool: what is leased is made, committed and announced once, through losses, hangs, outages and stops."""
 
+import math
 import threading
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -89,7 +91,7 @@ def test_failures_and_defects_fail_their_variation_alone(
             return Made("question", "demo", 1, {"hook": "\ud800"}, {})
         if order.index == 4:
             return Made("question", "demo", 1, {"hook": "x" * 1_000_000}, {})
-        return MADE
+        return replace(MADE, provenance={"score": math.nan})
 
     job = pending_job(database, jobs, variations=6)
     new_pool(Steered(make))
@@ -98,6 +100,7 @@ def test_failures_and_defects_fail_their_variation_alone(
     assert [row["error_code"] for row in rows] == ["QUALITY_GATE", "INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL", None]
     assert rows[0]["error_message"] == "It misses the bar quoting."
     assert "ZeroDivision" not in rows[1]["error_message"]
+    assert rows[5]["provenance"]["score"] is None, "Postgres would take no other JSON for it"
 
 
 def test_what_may_succeed_later_is_tried_five_times(database: Database, jobs: Jobs, new_pool: NewPool) -> None:

@@ -501,7 +501,7 @@ def _facts(state: State) -> Facts:
 @cache
 def _facts_of(rows: tuple[Row, ...], status: str) -> Facts:
     job = JobRow(_JOB, status, "queued", 0.0, 1, None)
-    claim: Any = dict.fromkeys(ClaimFacts.__dataclass_fields__)
+    claim: Any = dict.fromkeys(ClaimFacts._fields)
     claim |= {"job_id": _JOB, "variations": VARIATIONS, "variation_price": 1}
     variations = []
     for index, row in enumerate(rows):

@@ -7,14 +7,14 @@ KILLS: Final = "tests/kills/test_roles.py::test_every_role_dies_at_every_failpoi
 
 
 _TAKEN = """\
-             AND v.state = 'leased' AND v.attempt = r.attempt
+             AND CASE WHEN v.state = 'leased' THEN true END AND v.attempt = r.attempt
            RETURNING v.job_id, v.variation_index, v.attempt\"\"\",
         (
             *_lease_columns([r.lease for r in ordered]),
 """
 _CLAIMED = """\
-             variation_price, ordinal, requested_by, requested_at, deadline_at, traceparent, partition,
-             record_offset)\"\"\",
+               variation_price, ordinal, requested_by, requested_at, deadline_at, traceparent, partition,
+               record_offset)
 """
 _SETTLED = """\
         [(s.job_id, s.org_id, s.reserved - s.charged, -s.reserved, s.at_ms) for s in settlements],

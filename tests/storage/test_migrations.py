@@ -82,7 +82,7 @@ def test_both_ways_give_the_same_catalog(migrated: Engine, declared: Engine, wha
     ("what", "statement"),
     [
         ("constraints", "ALTER TABLE wallets DROP CONSTRAINT wallets_never_negative_check"),
-        ("constraints", "ALTER TABLE jobs DROP CONSTRAINT jobs_completion_event_id_fkey"),
+        ("constraints", "ALTER TABLE cancellations DROP CONSTRAINT cancellations_job_id_fkey"),
         ("indexes", "DROP INDEX jobs_running_idx; CREATE INDEX jobs_running_idx ON jobs (accepted_at)"),
         ("columns", "ALTER TABLE claims ALTER variations TYPE integer"),
         ("columns", "ALTER TABLE wallets ALTER available DROP DEFAULT"),
