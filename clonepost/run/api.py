@@ -113,7 +113,11 @@ async def _serve(settings: Settings, stopping: threading.Event) -> None:
         loop.call_soon_threadsafe(drain)
 
     stop_when(stopping, stop)
-    serving = asyncio.create_task(_serve_when_due(server, settings, ready))
+    if settings.http_socket is None:
+        # Before anything is waited for: liveness answers, and readiness says what is missing.
+        serving = asyncio.create_task(server.serve([listen(settings.http_host, settings.http_port)]))
+    else:
+        serving = asyncio.create_task(_serve_once_ready(server, settings.http_socket, ready))
     kafka: _Kafka | None = None
     limits = LeasedLimits(buckets)
     tending: list[asyncio.Task[None]] = []
@@ -157,16 +161,12 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
 
 
-async def _serve_when_due(server: _Server, settings: Settings, ready: asyncio.Event) -> None:
-    if settings.http_socket is None:
-        # Before anything is waited for: liveness answers, and readiness says what is missing.
-        listening = listen(settings.http_host, settings.http_port)
-    else:
-        # Others may take from the same socket what this process could not serve yet; what nobody takes waits in it.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ready.wait(), _SERVE_ANYWAY_SECONDS)
-        listening = socket.socket(fileno=settings.http_socket)
-    await server.serve([listening])
+async def _serve_once_ready(server: _Server, inherited: int, ready: asyncio.Event) -> None:
+    # Others may take from the same socket what this process could not serve yet; what nobody takes waits in it.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ready.wait(), _SERVE_ANYWAY_SECONDS)
+    if not server.should_exit:
+        await server.serve([socket.socket(fileno=inherited)])
 
 
 def server_config(application: Any) -> uvicorn.Config:
