@@ -25,6 +25,7 @@ _COMMANDS = {
     "preview": ("clonepost.commands.preview", "preview"),
     "drill": ("clonepost.commands.drill", "drill"),
     "bench": ("clonepost.commands.bench", "app"),
+    "fuzz": ("clonepost.commands.fuzz", "app"),
 }
 
 

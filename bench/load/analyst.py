@@ -1,6 +1,7 @@
 """An analyst who reads clone.jobs-completed, read_committed, while everything else happens."""
 
 import threading
+import time
 import uuid
 from typing import Final
 
@@ -9,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from bench.checker.history import CompletionRead, Recorder
 from bench.checker.logs import end_offsets, log_record
 from bench.checker.snapshot import LogRecord
-from bench.checker.system import JOBS_COMPLETED, System
+from bench.checker.system import JOBS_COMPLETED, System, Unreadable
 
 _POLL_SECONDS: Final = 0.05
 
@@ -51,7 +52,7 @@ class Analyst:
 
     def _read(self) -> None:
         topic = self._system.topic(JOBS_COMPLETED)
-        _, partitions = end_offsets(self._system, JOBS_COMPLETED)
+        partitions = self._partitions()
         consumer = Consumer(
             {
                 **self._system.kafka,
@@ -80,6 +81,18 @@ class Analyst:
                         reached[message.partition() or 0] = message.offset() or 0
         finally:
             consumer.close()
+
+    def _partitions(self) -> list[int]:
+        """Asked for until the broker answers: faults may have begun. After `stop` the next answer is the last."""
+        while True:
+            try:
+                _, ends = end_offsets(self._system, JOBS_COMPLETED)
+            except Unreadable:
+                if self._ends is not None:
+                    return list(self._ends)
+                time.sleep(_POLL_SECONDS)
+            else:
+                return list(ends)
 
     def _see(self, record: LogRecord) -> None:
         self._recorder.add(

@@ -4,10 +4,11 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 from pydantic import SecretStr
@@ -29,15 +30,18 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path | None, say: Callable[[str], None]) -> Iterator[Stack]:
+def running_stack(
+    folder: Path | None, say: Callable[[str], None], changes: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Stack]:
     """Kafka, Postgres and every role, with the instant generator and without rate limits; stopped on leaving.
 
     Data and logs go to `folder` and stay there; without one they go with the stack. DATABASE_URL and
-    KAFKA_BOOTSTRAP_SERVERS are used when they are set. Raises KeyboardInterrupt on SIGINT and SIGTERM.
+    KAFKA_BOOTSTRAP_SERVERS are used when they are set; `changes` are settings of the roles. Raises KeyboardInterrupt on
+    SIGINT and SIGTERM.
     """
     with tempfile.TemporaryDirectory(prefix="clonepost-bench-") as temporary:
         home = Home((folder or Path(temporary)).resolve())
-        environment = {**os.environ, "CLONEPOST_GENERATOR": "instant", "CLONEPOST_RATE_LIMITS": "false"}
+        environment = {**os.environ, "CLONEPOST_GENERATOR": "instant", "CLONEPOST_RATE_LIMITS": "false", **changes}
         supervisor = Supervisor(home, Options(environment), say)
 
         def interrupt(_number: int, _frame: object) -> None:

@@ -14,10 +14,10 @@ from runtime.dead_letters import DeadLetters
 from runtime.errors import Poison
 from runtime.failpoint import failpoint
 from runtime.publishing import Publishing
-from runtime.record import Batch, Record, header, raw_bytes
+from runtime.record import Batch, Record, header_pairs, raw_bytes
 from runtime.trace import valid_traceparent
 from schemas import codec
-from schemas.events import CloneAccepted, CloneCanceled
+from schemas.events import CloneAccepted, CloneCanceled, EventName
 from schemas.headers import CE_TYPE, CE_TYPE_PREFIX, TRACEPARENT
 from schemas.ids import parse_uuid
 from schemas.topics import ADMISSIONS
@@ -45,12 +45,11 @@ class FanOutHandler:
 
     def handle(self, batch: Batch) -> None:
         """Make the rows, hand the leased ones to the pool. The slow work happens there, outside the poll loop."""
-        read = _Read()
+        read = Admitted()
         poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             value = raw_bytes(record.value())
-            # By its fingerprint alone: what others read here costs us no decoding.
-            if value is not None and codec.event_name(value) in _SKIPPED:
+            if is_passed_over(value):
                 continue
             try:
                 read.add(record, value)
@@ -73,7 +72,7 @@ class FanOutHandler:
                 poison=len(poison),
             )
 
-    def _write(self, read: "_Read") -> tuple[int, int]:
+    def _write(self, read: "Admitted") -> tuple[int, int]:
         """Commit the rows, and have those that were leased run. Returns how many are leased, and pending."""
         if not read.accepted and not read.canceled:
             return 0, 0
@@ -101,14 +100,19 @@ class FanOutHandler:
         failpoint("fanout.submitted")
         return len(leases), pending
 
-    def _tasks(self, connection: Connection, leases: list[Lease], read: "_Read") -> list[Task]:
+    def _tasks(self, connection: Connection, leases: list[Lease], read: "Admitted") -> list[Task]:
         if leases and self._pool.needs_material:
             return self._pool.load(connection, leases)
         return [Task(lease, *read.accepted[lease.job_id], None) for lease in leases]
 
 
+def is_passed_over(value: bytes | None) -> bool:
+    """Whether a record is for others. By its fingerprint alone: it costs us no decoding."""
+    return value is not None and codec.event_name(value) in _SKIPPED
+
+
 @dataclass(slots=True)
-class _Read:
+class Admitted:
     """What a batch asks for. `accepted` has each job's organisation, container and traceparent."""
 
     accepted: dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, str | None]] = field(default_factory=dict)
@@ -129,12 +133,21 @@ class _Read:
             raise Poison("BAD_ID", "an id of the record is no UUID")
         if raw_bytes(record.key()) != fields["containerId"].encode():
             raise Poison("WRONG_KEY", "the key is not the record's containerId")
-        if header(record, CE_TYPE) not in (None, CE_TYPE_PREFIX + decoded.name):
-            raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {decoded.name}")
-        traceparent = valid_traceparent(header(record, TRACEPARENT))
+        traceparent = _traceparent(record, decoded.name)
         if decoded.name == "CloneAccepted":
             if job_id not in self.accepted:
                 self.variations += cast("CloneAccepted", fields)["variations"]
             self.accepted[job_id] = org_id, container_id, traceparent
         else:
             self.canceled[job_id] = Ended(job_id, container_id, traceparent, ())
+
+
+def _traceparent(record: Record, name: EventName) -> str | None:
+    """The record's traceparent. Raises Poison where any ce_type contradicts the record, also one that is no text."""
+    found: str | None = None
+    for key, value in header_pairs(record):
+        if key == CE_TYPE and value is not None and value != (CE_TYPE_PREFIX + name).encode():
+            raise Poison("WRONG_TYPE", f"the ce_type header contradicts the record, which is a {name}")
+        if key == TRACEPARENT and value is not None:
+            found = valid_traceparent(value.decode("utf-8", "replace"))
+    return found

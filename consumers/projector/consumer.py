@@ -67,7 +67,7 @@ class ProjectHandler:
         poison: list[tuple[Record, Poison]] = []
         for record in batch.records:
             try:
-                job_ids.add(_job_id(record))
+                job_ids.add(job_id_of(record))
             except Poison as error:
                 poison.append((record, error))
         if not job_ids and not poison:
@@ -148,7 +148,8 @@ class ProjectHandler:
         return terminal_event(facts, status=status, finished_at_ms=finished_at_ms, topic_prefix=self._topic_prefix)
 
 
-def _job_id(record: Record) -> uuid.UUID:
+def job_id_of(record: Record) -> uuid.UUID:
+    """The job to look at. Raises Poison."""
     try:
         decoded = codec.decode(raw_bytes(record.value()), VARIATION_RESULTS.records)
     except codec.UndecodableRecord as error:

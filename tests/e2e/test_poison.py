@@ -13,7 +13,7 @@ from schemas.ids import format_id
 from schemas.topics import ADMISSIONS, DEAD_LETTERS, JOB_EVENTS, REQUESTS, VARIATION_RESULTS, Topic
 from tests.awaiting import eventually
 from tests.e2e.pipeline import Pipeline, Tenant
-from tests.wire_names import RawProducer
+from bench.fuzz.raw_producer import RawProducer
 
 
 def letters(pipeline: Pipeline, key: bytes) -> list[Record]:

@@ -4,7 +4,6 @@
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.planted.defects import DEFECTS, Defect
+from tests.planted.trees import ROOT, planted_tree, source_tree
 
-ROOT = Path(__file__).parents[2]
-_ROOMS = ("bench", "clonepost", "consumers", "producer", "runtime", "schemas", "storage", "tests", "docs")
 _FAILED = 1
-
-
-def _source_tree(folder: Path) -> Path:
-    for room in _ROOMS:
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    return folder
 
 
 def _run(tree: Path, test: str, kafka: str, postgres: str) -> subprocess.CompletedProcess[str]:
@@ -50,12 +41,7 @@ def test_every_defect_can_be_planted() -> None:
     ],
 )
 def test_a_planted_defect_is_caught(defect: Defect, tmp_path: Path, kafka: str, postgres: str) -> None:
-    tree = _source_tree(tmp_path / "tree")
-    file = tree / defect.file
-    source = file.read_text("utf-8")
-    for old, new in defect.edits:
-        source = source.replace(old, new)
-    file.write_text(source, "utf-8")
+    tree = planted_tree(tmp_path / "tree", defect)
     done = _run(tree, defect.caught_by, kafka, postgres)
     # A test that ran and failed, not one that could not run.
     assert done.returncode == _FAILED, f"not caught:\n{done.stdout[-3_000:]}{done.stderr[-1_000:]}"
@@ -67,7 +53,7 @@ def test_a_planted_defect_is_caught(defect: Defect, tmp_path: Path, kafka: str, 
 @pytest.mark.slow_planted
 @pytest.mark.parametrize("test", sorted({defect.caught_by for defect in DEFECTS}))
 def test_what_catches_it_passes_without_it(test: str, tmp_path: Path, kafka: str, postgres: str) -> None:
-    done = _run(_source_tree(tmp_path / "tree"), test, kafka, postgres)
+    done = _run(source_tree(tmp_path / "tree"), test, kafka, postgres)
     assert done.returncode == 0, done.stdout[-3_000:]
 
 
