@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from bench.fuzz.raw_producer import RawProducer
 from runtime.framing import FramedRecord, Framing
 from runtime.record import Record, header_pairs
 from runtime.settings import Settings
 from runtime.tailing import tail
 from schemas.topics import REQUESTS
-from bench.fuzz.raw_producer import RawProducer
 
 # The interpreter drops its check of a call's result where that call has been made a few times.
 _OFTEN = 40

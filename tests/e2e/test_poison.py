@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bench.fuzz.raw_producer import RawProducer
 from producer.publisher import ClonePublisher
 from runtime.publishing import Outgoing
 from runtime.record import Record, header, raw_bytes
@@ -13,7 +14,6 @@ from schemas.ids import format_id
 from schemas.topics import ADMISSIONS, DEAD_LETTERS, JOB_EVENTS, REQUESTS, VARIATION_RESULTS, Topic
 from tests.awaiting import eventually
 from tests.e2e.pipeline import Pipeline, Tenant
-from bench.fuzz.raw_producer import RawProducer
 
 
 def letters(pipeline: Pipeline, key: bytes) -> list[Record]:
