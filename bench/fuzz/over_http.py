@@ -28,6 +28,7 @@ _JOBS: Final = 12
 _MOST_FINDINGS: Final = 20
 _GROWTH: Final = 1.25
 _SLACK_BYTES: Final = 32 * 1024 * 1024
+_NO_HTTP: Final = b"The request is not valid HTTP"
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -118,10 +119,12 @@ class Judge:
         if status >= 500 and status != 503:
             return f"a server's error {status}"
         media_type = headers.get("content-type", "").partition(";")[0]
-        responses = self.document["paths"].get(request.template, {}).get(request.method.lower(), {}).get("responses")
-        # What the server cannot read as HTTP it refuses before any route has a say.
-        if status == 400 and media_type == "text/plain":
-            return None
+        operations = self.document["paths"].get(request.template, {})
+        # A HEAD is answered as its GET, without the body.
+        responses = operations.get("get" if request.method == "HEAD" else request.method.lower(), {}).get("responses")
+        if status == 400 and _NO_HTTP in (body or b""):
+            # Before any route has a say: an address or headers that are too long, or a method in lower case.
+            return self._invalid(self._envelope, body)
         if responses is None or str(status) not in responses:
             if status not in (404, 405) and not (responses is None and status in (400, 401)):
                 return f"{status} is not documented"

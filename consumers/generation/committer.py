@@ -88,7 +88,7 @@ class Committer:
         def commit() -> None:
             nonlocal taken, tries
             tries += 1
-            with self._database.transaction() as connection:
+            with self._held.writing, self._database.transaction() as connection:
                 written = _write(connection, outcomes, renders=self._renders)
                 failpoint("results.written")
             failpoint("results.committed")

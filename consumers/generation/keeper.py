@@ -65,7 +65,7 @@ class Renewer:
         leases = [task.lease for task in self._held.snapshot()]
         if not leases:
             return
-        with self._database.transaction() as connection:
+        with self._held.writing, self._database.transaction() as connection:
             kept = variations.renew(connection, leases, lease_seconds=self._lease_seconds)
             failpoint("renew.written")
         failpoint("renew.committed")
@@ -140,7 +140,7 @@ class Claimer:
         steps = self._held.slow()
         if not steps:
             return
-        with self._database.transaction() as connection:
+        with self._held.writing, self._database.transaction() as connection:
             variations.mark_steps(connection, [(task.lease, step) for task, step in steps])
         failpoint("steps.committed")
         jobs = {task.lease.job_id: task for task, _ in steps}

@@ -47,6 +47,9 @@ class Held:
     def __init__(self) -> None:
         self._tasks: dict[Lease, Task] = {}
         self._lock = threading.Condition()
+        self.writing: Final = threading.Lock()
+        """Whoever writes to rows of these tasks has it for the transaction. Postgres locks the rows of one statement in
+        an order of its own: renewals, steps and results that met in the same rows ended in deadlocks."""
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -12,6 +12,7 @@ from consumers.generation.generators import GenerationFailed, Made, Order, Repor
 from consumers.generation.keeper import Renewer
 from consumers.generation.pool import Pool
 from consumers.generation.tasks import Held, Task
+from runtime import failpoint
 from runtime.errors import BrokerUnavailable, DatabaseUnavailable
 from schemas.errors import ErrorCode
 from storage import sweeping, variations
@@ -225,6 +226,32 @@ def test_a_takeover_wins_over_the_first_owner(
     assert [(row["state"], row["attempt"]) for row in jobs.variations(job)] == [("leased", 2)]
     assert do(database, variations.succeed, [success(second)]) == {second}
     assert news(recorder.records) == []
+
+
+def test_a_renewal_waits_for_results_that_are_being_written(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
+    # Each locks rows in an order of its own: side by side they ended in deadlocks, a second of standing still each.
+    gate = Gate()
+    met: list[bool] = []
+    after: list[threading.Thread] = []
+    job = pending_job(database, jobs, variations=3)
+    pool: Pool = new_pool(Steered(gate.make))
+
+    def renew_meanwhile() -> None:
+        renewal = threading.Thread(target=pool._renewer.renew)
+        renewal.start()
+        renewal.join(0.2)
+        met.append(not renewal.is_alive())
+        after.append(renewal)
+
+    eventually(lambda: len(pool._held) == 3, what="they are being made")
+    with failpoint.armed("results.written", renew_meanwhile):
+        gate.opened.set()
+        eventually(lambda: after, what="a renewal met the results")
+    after[0].join()
+    assert met == [False]
+    eventually(
+        lambda: [row["state"] for row in jobs.variations(job)] == ["succeeded"] * 3, what="all results are taken"
+    )
 
 
 def _claimed(database: Database) -> Lease:
