@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from storage import projection, variations
+from storage import outbox, projection, variations
 from storage.connection import Connection, Database
 from storage.projection import JobChange
 from storage.variations import Lease, Success
@@ -112,6 +112,30 @@ def test_a_batch_is_not_compared_with_all_that_runs(database: Database) -> None:
         # Each is found once by a statement; all that run would be ten times as many.
         assert rows_read(connection, "jobs") - before["jobs"] == 2 * len(jobs)
         assert rows_read(connection, "variations") - before["variations"] == len(leases)
+
+
+def test_events_are_marked_by_their_ids_among_all_that_are_unpublished(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("ALTER TABLE outbox SET (autovacuum_enabled = false)")
+        outbox.mark_published(connection, [(event_id, 0) for event_id in _events(connection)])
+        # It learns that hardly any event is unpublished.
+        connection.execute("ANALYZE outbox")
+        batch = [(event_id, 0) for event_id in _events(connection)[: ROWS // 10]]
+    with database.transaction() as connection:
+        before = rows_read(connection, "outbox")
+        assert outbox.mark_published(connection, batch) == (len(batch), [])
+        # Once to mark it, once or twice to see that it is known.
+        assert rows_read(connection, "outbox") - before <= 3 * len(batch)
+
+
+def _events(connection: Connection) -> list[uuid.UUID]:
+    rows = connection.execute(
+        """INSERT INTO outbox (event_id, job_id, record_key, record_value, output_partition, created_at)
+           SELECT gen_random_uuid(), gen_random_uuid(), 'key', 'value', 0, now() FROM generate_series(1, %s)
+           RETURNING event_id""",
+        (ROWS,),
+    )
+    return [event_id for (event_id,) in rows]
 
 
 def _moved(job_id: uuid.UUID, version: int) -> JobChange:
