@@ -15,7 +15,7 @@ from consumers.generation.gate.judge import Case, as_member, judge
 from consumers.generation.gate.scores import scores
 from consumers.generation.gate.sets import Member
 from consumers.generation.gate.source import SourceText, source_text
-from consumers.generation.gate.usable import usable_brand
+from consumers.generation.gate.usable import facts_of, usable_brand
 from consumers.generation.generators import GenerationFailed, Made, Order, ReportStep
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.planning.capability import capability
@@ -46,6 +46,7 @@ class _Studied:
     blueprint: Blueprint
     source: SourceText
     brand: Mapping[str, Any]
+    briefs: tuple[VariationBrief, ...]
 
 
 @dataclass(slots=True)
@@ -115,25 +116,24 @@ class ComposedGenerator:
                     known = Premise(blueprint.premise, blueprint.themes)
                     premise = self._reader.read(_variation_id(material, index), material.source, known)
                     blueprint = replace(blueprint, premise=premise.keywords, themes=premise.themes)
-                job.studied = _Studied(blueprint, source, usable_brand(material.brand, source, _language(material)))
+                brand = usable_brand(material.brand, source, _language(material))
+                job.studied = _Studied(blueprint, source, brand, _briefs(material, blueprint, brand))
             return job.studied
 
     def _variation(self, job: _Job, studied: _Studied, index: int) -> None:
         """Fill `done`. A failure is kept only where it would be the same again."""
         material = job.material
-        brief = plan(
-            studied.blueprint,
-            capability(studied.brand),
-            mode=material.mode,
-            job_id=str(material.job_id),
-            index=index,
-            # Not the order's attempt: a crash between two attempts must not change what a request gives.
-            attempt=1,
-            ordinal=material.ordinal,
-            layer_format=material.layer_format,
-        )
         case = Case(
-            brief, studied.blueprint, studied.source, material.brand, _language(material), frozenset(material.overrides)
+            brief=studied.briefs[index],
+            blueprint=studied.blueprint,
+            source=studied.source,
+            brand=material.brand,
+            language=_language(material),
+            overridden=frozenset(material.overrides),
+            planned=studied.briefs[: index + 1],
+            facts=facts_of(studied.brand),
+            variations=material.variations,
+            alone=not self._realiser.repeatable,
         )
         try:
             self._accept(job, studied, case)
@@ -211,6 +211,24 @@ def _made(accepted: Accepted, material: Material) -> Made:
         "overridden": sorted(overrides),
     }
     return Made(brief.hook_shape, brief.visual_format, brief.duration_ms, creative, provenance)
+
+
+def _briefs(material: Material, blueprint: Blueprint, brand: Mapping[str, Any]) -> tuple[VariationBrief, ...]:
+    can = capability(brand)
+    return tuple(
+        plan(
+            blueprint,
+            can,
+            mode=material.mode,
+            job_id=str(material.job_id),
+            index=index,
+            # Not the order's attempt: a crash between two attempts must not change what a request gives.
+            attempt=1,
+            ordinal=material.ordinal,
+            layer_format=material.layer_format,
+        )
+        for index in range(max(material.variations, 1))
+    )
 
 
 def _variation_id(material: Material, index: int) -> uuid.UUID:

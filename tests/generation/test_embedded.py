@@ -164,7 +164,7 @@ class _Quoter:
         good = assignment.attempt >= self.good_from
         return Texts(
             hook="Stop fighting the pump before bed.",
-            caption="Luma, for the days that start early.",
+            caption="Luma, for the days that start early, evens out skin tone in four weeks.",
             cta="Tap the link to meet Luma",
             script="Stop fighting the pump before bed. Let Luma do its part, and enjoy a slow cup of tea."
             if good

@@ -148,7 +148,12 @@ def test_the_words_that_count_are_the_sources_and_the_themes_are_ours() -> None:
 
     with openai(replies(note, topics)) as (generator, _):
         outcome(generator, order())
-    assert json.loads(seen[0].body["messages"][1]["content"])["topics"] == ["cheeks", "mirror", "nights", "the mirror"]
+    assert json.loads(seen[0].body["messages"][1]["content"])["topics"] == [
+        "cheeks",
+        "mirror",
+        "the mirror",
+        "the night",
+    ]
     assert {"body", "night"} <= set(THEMES)
 
 

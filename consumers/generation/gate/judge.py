@@ -13,6 +13,7 @@ from consumers.generation.analysis.hooks import hook_shape, list_items
 from consumers.generation.analysis.premise import theme_phrase, theme_words
 from consumers.generation.gate.banned import banned_of, banned_pattern
 from consumers.generation.gate.claims import claims
+from consumers.generation.gate.coverage import coverage, stated
 from consumers.generation.gate.finding import Finding
 from consumers.generation.gate.fit import shots_fit, speech_fits
 from consumers.generation.gate.form import form, hook_form
@@ -20,6 +21,7 @@ from consumers.generation.gate.own import own_texts, pieces, strings
 from consumers.generation.gate.quoting import quoting
 from consumers.generation.gate.sets import Member, between, member
 from consumers.generation.gate.source import SourceText, figures
+from consumers.generation.gate.spread import spread
 from consumers.generation.gate.structure import fork_keeps, reimagining_leaves
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.realise import Texts
@@ -37,7 +39,12 @@ _ORDINAL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a variation is judged by. `overridden` names the fields that the request replaces: they are not judged."""
+    """What a variation is judged by.
+
+    `overridden` names the fields that the request replaces: they are not judged. `planned` are the briefs of the set up
+    to this one, `facts` those that may be stated, `variations` how many the set has. `alone` says that siblings may be
+    written where nobody sees them.
+    """
 
     brief: VariationBrief
     blueprint: Blueprint
@@ -45,6 +52,10 @@ class Case:
     brand: Mapping[str, Any]
     language: str
     overridden: Collection[str] = ()
+    planned: Sequence[VariationBrief] = ()
+    facts: Sequence[str] = ()
+    variations: int = 1
+    alone: bool = False
 
 
 def judge(texts: Texts, case: Case, siblings: Sequence[Member] = ()) -> list[Finding]:
@@ -66,6 +77,8 @@ def judge(texts: Texts, case: Case, siblings: Sequence[Member] = ()) -> list[Fin
         *_each(fields, case),
         *_together(fields, case),
         *_structure(texts, case),
+        *spread(case.planned, case.blueprint),
+        *_coverage(texts, case, siblings),
         *between(as_member(texts, case), siblings),
     ]
 
@@ -74,7 +87,16 @@ def as_member(texts: Texts, case: Case) -> Member:
     """The variation as its siblings see it: what is overridden is nobody's copy."""
     caption = "" if "caption" in case.overridden else texts.caption
     script = "" if "voiceOverScript" in case.overridden else texts.script
-    return member(texts.hook, caption, script, own_texts(case.brand))
+    return member(texts.hook, caption, script, own_texts(case.brand), case.facts)
+
+
+def _coverage(texts: Texts, case: Case, siblings: Sequence[Member]) -> Iterator[Finding]:
+    """A text that the request replaces may have been where the fact stood."""
+    if {"caption", "voiceOverScript"} & set(case.overridden):
+        return
+    before = {fact for sibling in siblings for fact in sibling.facts}
+    said = stated(f"{texts.caption} {texts.script}", case.facts)
+    yield from coverage(said, before, case.facts, case.brief, variations=case.variations, alone=case.alone)
 
 
 def _each(fields: Mapping[str, str], case: Case) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from consumers.generation.gate.coverage import stated
 from consumers.generation.gate.finding import Finding
 from consumers.generation.texts import sentences, words
 
@@ -19,16 +20,19 @@ _ORDER: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One variation of a set, counted once: `hook` as it stands, `skeleton` with brand and product masked."""
+    """One variation of a set, counted once: `hook` as it stands, `skeleton` with brand and product masked, `facts`
+    those of the brand that it states.
+    """
 
     hook: str
     skeleton: str
     words: tuple[str, ...]
     lines: frozenset[str]
     grams: tuple[Counter[tuple[str, ...]], ...]
+    facts: frozenset[str]
 
 
-def member(hook: str, caption: str, script: str, own: Sequence[str]) -> Member:
+def member(hook: str, caption: str, script: str, own: Sequence[str], facts: Sequence[str] = ()) -> Member:
     """The member that these texts make. The brand's own words and overrides (given as empty) are no one's copy."""
     row = tuple(_named(masked(f"{caption} {script}", own)))
     return Member(
@@ -37,6 +41,7 @@ def member(hook: str, caption: str, script: str, own: Sequence[str]) -> Member:
         words=row,
         lines=frozenset(" ".join(said) for line in sentences(script) if len(said := words(masked(line, own))) >= _FIVE),
         grams=tuple(Counter(row[i : i + order] for i in range(len(row) - order + 1)) for order in range(1, _ORDER + 1)),
+        facts=stated(f"{caption} {script}", facts),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from consumers.generation.analysis.premise import is_noun_of, theme_phrase
+from consumers.generation.gate.usable import facts_of
 from consumers.generation.openai_writer.provider import Message
 from consumers.generation.realise import Assignment, Texts
 
@@ -36,7 +37,8 @@ has between scriptWords[0] and scriptWords[1] words. Short sentences, each with 
 - "cta" is one line of at most 120 characters that asks for what the brand asks for.
 - "shots" has exactly shotCount descriptions of what is seen, each of five to fifteen words, each different.
 - Name the brand or its product. State at most two of its facts, in the words that it gives, and nothing else as a \
-fact: no figure, price, discount, award, result, rating or crowd that is not in the brief.
+fact: no figure, price, discount, award, result, rating or crowd that is not in the brief. Where the brief has \
+stateFact, that is one of them.
 - No link, no address, no account but the brand's handle, no hashtag, no emoji, no brackets, no capitals for emphasis, \
 no word of bannedWords in any form, no cliche of advertising.
 - Tell it from the angle given. Mention one of the topics in passing where that is natural."""
@@ -82,6 +84,7 @@ def repair_messages(assignment: Assignment) -> list[Message]:
 
 def _brief(assignment: Assignment) -> dict[str, Any]:
     brief, brand = assignment.brief, assignment.brand
+    owed = brief.owed_fact(facts_of(brand))
     return {
         "language": assignment.language,
         "brand": {key: brand[key] for key in _SHOWN_OF_BRAND if brand.get(key)},
@@ -97,6 +100,7 @@ def _brief(assignment: Assignment) -> dict[str, Any]:
         "visualFormat": brief.visual_format,
         "shotCount": len(brief.shots),
         "topics": _topics(assignment),
+        **({} if owed is None else {"stateFact": owed}),
         "hooksOfSiblings": [text.hook for text in assignment.siblings],
     }
 

@@ -1,11 +1,14 @@
 """What one variation must be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from consumers.generation.analysis.blueprint import Beat
 
 MAX_VARIATIONS: Final = 10
+# More than half of the first three, four, … variations, and three of the first five.
+_OWE_A_FACT: Final = (0, 2, 3, 5, 7, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,20 @@ class VariationBrief:
     def ordinal(self) -> int:
         """How many jobs the project had before this one."""
         return self.walk // MAX_VARIATIONS
+
+    @property
+    def fact_turn(self) -> int:
+        """How many of the variations before it owe a fact."""
+        return sum(index < self.index for index in _OWE_A_FACT)
+
+    def owed_fact(self, facts: Sequence[str]) -> str | None:
+        """The fact of the brand that the variation should state; None where it may do without.
+
+        A brand with one fact is not made to say it in every variation: its first one does.
+        """
+        if self.index not in _OWE_A_FACT or not facts or (len(facts) == 1 and self.index):
+            return None
+        return facts[(self.ordinal + self.fact_turn) % len(facts)]
 
     @property
     def cta_start(self) -> float | None:

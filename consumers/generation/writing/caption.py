@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from consumers.generation.gate.coverage import stated
 from consumers.generation.writing.facts import Fact
 from consumers.generation.writing.page import Page
+from consumers.generation.writing.script import fact_lines
 
 # Captions are few a job and many a brand: their turns count more than their last pair of words.
 _FRESH: Final = 0.2
@@ -12,9 +14,17 @@ _MOST_WORDS: Final = 26
 _SCENES: Final = 3
 
 
-def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str | None:
-    """A caption; one without a fact ends on a last word, where there is a fresh one. See `_base`."""
+def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str], *, owes: bool) -> str | None:
+    """A caption; one without a fact ends on a last word, where there is a fresh one. See `_base`.
+
+    `owes` says that a fact must stand in it, even beside the premise.
+    """
     base = _base(page, facts, premise)
+    if base is not None and facts and owes and not stated(base, [fact.bare for fact in facts]):
+        page.mentions = 0
+        lines = (line for fact in facts for line in fact_lines(page, fact))
+        told = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)
+        return base if told is None else f"{base} {page.say(told, 'caption_fact')}"
     if base is None or facts or len(base.split()) > _MOST_WORDS:
         return base
     tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slacks=(2,), scenes=page.scenes[:1])
@@ -38,7 +48,7 @@ def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str 
     for fact in facts:
         if text := _say(page, f"caption_{fact.kind}", (fact.kind,), {f"fact_{fact.kind}": fact.bare}):
             return text
-    return _say(page, "caption", ("plain", "audience") if page.brief.walk % 9 else ("audience", "plain"), {}) or next(
+    return _say(page, "caption", ("plain", "audience"), {}) or next(
         (line.text for line in page.lines(groups["plain"], "caption", slacks=(9,))), None
     )
 

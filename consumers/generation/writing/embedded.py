@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from consumers.generation.analysis.premise import is_noun_of, theme_nouns, theme_phrase
+from consumers.generation.gate.coverage import LEAST_FACTS, OVER
+from consumers.generation.gate.coverage import stated as facts_stated
 from consumers.generation.gate.own import strings
 from consumers.generation.gate.sets import masked
 from consumers.generation.generators import GenerationFailed
@@ -50,7 +52,7 @@ class EmbeddedRealiser:
 
     name = "embedded/3"
     repeatable = True
-    tries = 3
+    tries = 4
 
     def realise(self, assignment: Assignment) -> Texts:
         """The texts. Raises GenerationFailed LANGUAGE_UNSUPPORTED, or QUALITY_GATE where no hook fits the brief."""
@@ -96,15 +98,21 @@ def _write(page: Page, stated: Counter[str]) -> Texts:
     if hook is None:
         raise GenerationFailed(ErrorCode.QUALITY_GATE, "No hook of this shape fits the video's length.")
     said_hook = page.say(hook, f"hook/{brief.hook_shape}")
-    facts = _facts_in_turn(page.voice, brief, stated)
+    given = [fact.bare for fact in page.voice.facts]
+    owed = brief.owed_fact(given)
+    # The set must have stated three when its fifth is written.
+    short = len(stated) + max(0, OVER - 1 - brief.index) < min(LEAST_FACTS, len(given))
+    owes = owed is not None or short
+    facts = _facts_in_turn(page.voice, brief, stated, owed, short=short)
     # By turns the script states a fact and the caption does: both would make a set repeat itself.
-    if page.attempt > 1 and brief.hook_shape not in _TELLS_ITS_FACT and stated:
+    if page.attempt > 1 and brief.hook_shape not in _TELLS_ITS_FACT and stated and not owes:
         facts = []
     in_script = facts if brief.walk % 3 or brief.hook_shape in _DRAWS_ON_FACTS else []
     premise = _premise(page)
     writer = ScriptWriter(page, said_hook, in_script, premise)
     script = writer.write()
-    caption = choose_caption(page, [] if writer.facts_said else facts[:1], {} if writer.topic_said else premise)
+    left = [] if writer.facts_said else facts if owes else facts[:1]
+    caption = choose_caption(page, left, {} if writer.topic_said else premise, owes=owes)
     return Texts(
         hook=said_hook,
         caption=caption or f"{page.voice.name}.",
@@ -113,31 +121,35 @@ def _write(page: Page, stated: Counter[str]) -> Texts:
         shot_descriptions=describe_shots(page),
         made={
             "scene": page.scenes[0].number,
-            "facts": [fact.bare for fact in page.voice.facts if fact.bare in f"{script} {caption}"],
+            "facts": sorted(facts_stated(f"{script} {caption}", given)),
         },
         notes={"met": frozenset(page.met), "frames": frozenset(page.frames)},
     )
 
 
-def _facts_in_turn(speaker: Voice, brief: VariationBrief, stated: Counter[str]) -> list[Fact]:
-    """The facts: what the hook draws on, then those that siblings stated least, then those of the angle.
+def _facts_in_turn(
+    speaker: Voice, brief: VariationBrief, stated: Counter[str], owed: str | None, *, short: bool
+) -> list[Fact]:
+    """The facts: what the hook draws on, the one that is owed, those that siblings stated least, those of the angle.
 
-    None where the siblings have just stated them all: a set in which every variation says the same is no set.
+    A variation that owes none repeats none of its siblings': a set in which every variation says the same is no set.
     """
     facts = list(speaker.facts)
-    if not facts:
-        return []
     wanted = {"statistic": speaker.can.figures, "social_proof": speaker.can.crowds, "offer": speaker.can.offers}
     drawn = wanted.get(brief.hook_shape, ())
     first = drawn[brief.walk % len(drawn)].lower() if drawn else None
     tells = brief.hook_shape in _TELLS_ITS_FACT and brief.index < _TELL_ALWAYS
-    if not tells and min(stated[fact.bare] for fact in facts) > brief.index // (len(facts) + 1):
+    if not tells and owed is None and not short:
+        facts = [fact for fact in facts if not stated[fact.bare]]
+    if not facts:
         return []
     start = brief.walk % len(facts)
     return sorted(
         facts[start:] + facts[:start],
         key=lambda fact: (
+            short and stated[fact.bare] > 0,
             first is None or not first.startswith(fact.bare.lower()),
+            fact.bare != owed,
             stated[fact.bare],
             fact.angle != brief.angle,
         ),

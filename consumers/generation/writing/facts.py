@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from consumers.generation.gate.usable import sayable
 from consumers.generation.texts import STOP_WORDS_OF, words
 
 _WORDS_1: Final = (
@@ -37,8 +38,6 @@ _WORDS_8: Final = (
     "compact recyclable vegano vegana ligero ligera suave silencioso silenciosa bio vegan leicht leise weich lokal"
 )
 
-_MOST_WORDS: Final = 18
-_UNUSABLE: Final = re.compile(r"[{}<>\[\]|\\\n\r\t#@]|https?:|&\w+;|[.!?] +\S")
 _ACRONYM: Final = re.compile(r"^(?:[A-Z]{2,}|[A-Z]\w*[A-Z]|I\b|I')")
 
 _VERBS_EN: Final = frozenset(_WORDS_1.split())
@@ -144,7 +143,7 @@ def typed(facts: Sequence[str], language: str, *, gain: bool) -> list[Fact]:
     found = []
     for fact in facts:
         text = bare(fact)
-        if text and not _UNUSABLE.search(text) and len(text.split()) <= _MOST_WORDS:
+        if sayable(fact):
             found.append(Fact(_kind(text, language), text, _angle(text), gain))
     return found
 

@@ -34,7 +34,7 @@ ITEM: Final = "item"
 _LOOK_AT: Final = 16
 _FRESH: Final = 0.0
 # In so many scenes a line of the job's own is looked for before one that is another job's.
-_NEAR: Final = 3
+_NEAR: Final = 6
 # What is another job's counts as so much staler.
 _BORROWED: Final = 0.15
 # A name said in every sentence is an advertisement; one of two words is heard sooner.
@@ -139,7 +139,8 @@ class Page:
             # The next one where possible, so that turns are kept from job to job.
             if line.own and stale <= fresh and self.proofread(line.text):
                 return line
-            found.append((stale if line.own else stale + _BORROWED, number, line))
+            # A second try is for the set's sake: there the fresher line counts more.
+            found.append((stale if line.own else stale + _BORROWED / self.attempt**2, number, line))
             if len(found) == _LOOK_AT * self.attempt:
                 break
         found.sort(key=lambda one: one[:2])
