@@ -13,12 +13,15 @@ LABELS: Final = ("hookShape", "visualFormat", "ctaKind", "ctaPosition", "pacing"
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Right and judged, by label; the mean similarity of the order of beats, and how often it is the same."""
+    """Right and judged, by label; the mean similarity of the order of beats, and how often it is the same.
+
+    None where nobody labelled the beats.
+    """
 
     right: Counter[str]
     judged: Counter[str]
-    beats: float
-    same_beats: float
+    beats: float | None
+    same_beats: float | None
 
 
 def accuracy(half: Half) -> Accuracy:
@@ -43,4 +46,6 @@ def accuracy(half: Half) -> Accuracy:
             right[label] += told[label] == wanted
         if item.labels["beats"] is not None:
             beats.append(similarity([beat.kind for beat in found.beats], item.labels["beats"]))
+    if not beats:
+        return Accuracy(right, judged, None, None)
     return Accuracy(right, judged, sum(beats) / len(beats), sum(one == 1 for one in beats) / len(beats))

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
-Half = Literal["train", "held_out"]
+Half = Literal["train", "held_out", "fresh"]
 
 # Brands that give little: the copy has to do without facts.
 _BARE_BRANDS: Final[tuple[dict[str, Any], ...]] = (

@@ -18,7 +18,7 @@ def document(half: Half, results: Results) -> dict[str, Any]:
     return {
         "half": half,
         "accuracy": {label: round(found.right[label] / found.judged[label], 3) for label in found.judged},
-        "beatSimilarity": round(found.beats, 3),
+        "beatSimilarity": None if found.beats is None else round(found.beats, 3),
         "bars": {name: round(results.rate(name), 4) for name in results.rows},
         "shares": {name: {"worst": round(share, 4), "most": most} for name, share, most in results.shares},
         "meanMs": round(mean_ms(results), 2),
@@ -34,8 +34,9 @@ def show(half: Half, results: Results, console: Console) -> None:
     found = accuracy(half)
     for label in found.judged:
         labels.add_row(label, f"{found.right[label]} of {found.judged[label]}")
-    labels.add_row("order of beats, mean similarity", f"{found.beats:.2f}")
-    labels.add_row("order of beats, the same", f"{found.same_beats:.0%}")
+    if found.beats is not None and found.same_beats is not None:
+        labels.add_row("order of beats, mean similarity", f"{found.beats:.2f}")
+        labels.add_row("order of beats, the same", f"{found.same_beats:.0%}")
     console.print(labels)
     bars = Table(title=f"Bars over the {half} sources: at least {LEAST:.0%} each")
     bars.add_column("bar")

@@ -85,7 +85,9 @@ def pipeline(
 
 @app.command("generation")
 def generation(
-    half: Annotated[Literal["held_out", "train"], typer.Option("--half", help="Which labelled sources.")] = "held_out",
+    half: Annotated[
+        Literal["held_out", "train", "fresh"], typer.Option("--half", help="Which labelled sources.")
+    ] = "held_out",
     languages: Annotated[list[str] | None, typer.Option("--language", help="Layers; may be repeated.")] = None,
     every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th source only.")] = 1,
     as_json: JsonOption = False,

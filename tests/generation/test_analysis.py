@@ -25,6 +25,7 @@ def test_analysis_agrees_with_a_person(half: Any) -> None:
     found = accuracy(half)
     rates = {label: found.right[label] / found.judged[label] for label in found.judged}
     assert all(rate >= 0.9 for rate in rates.values()), rates
+    assert found.beats is not None
     assert found.beats >= 0.8
 
 

@@ -130,7 +130,7 @@ def _write(page: Page, stated: Counter[str]) -> Texts:
 def _facts_in_turn(
     speaker: Voice, brief: VariationBrief, stated: Counter[str], owed: str | None, *, short: bool
 ) -> list[Fact]:
-    """The facts: what the hook draws on, the one that is owed, those that siblings stated least, those of the angle.
+    """The facts: what the hook draws on, those that siblings stated least, the one that is owed, those of the angle.
 
     A variation that owes none repeats none of its siblings': a set in which every variation says the same is no set.
     """
@@ -148,9 +148,9 @@ def _facts_in_turn(
         facts[start:] + facts[:start],
         key=lambda fact: (
             short and stated[fact.bare] > 0,
-            first is None or not first.startswith(fact.bare.lower()),
-            fact.bare != owed,
+            first is None or not first.startswith(fact.bare.lower()) or (stated[fact.bare] > 0 and not tells),
             stated[fact.bare],
+            fact.bare != owed,
             fact.angle != brief.angle,
         ),
     )

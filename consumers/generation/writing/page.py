@@ -140,7 +140,8 @@ class Page:
             if line.own and stale <= fresh and self.proofread(line.text):
                 return line
             # A second try is for the set's sake: there the fresher line counts more.
-            found.append((stale if line.own else stale + _BORROWED / self.attempt**2, number, line))
+            borrowed = 0.0 if line.own or self.attempt > 1 else _BORROWED
+            found.append((stale + borrowed, number, line))
             if len(found) == _LOOK_AT * self.attempt:
                 break
         found.sort(key=lambda one: one[:2])
