@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 from storage.material import Material
 
 Step = Literal["analyzing_source", "generating", "rendering"]
+STEPS: Final = frozenset(get_args(Step))
 ReportStep = Callable[[Step], None]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.generation.generators import Step
+from consumers.generation.generators import STEPS, Step
 from storage.material import Material
 from storage.variations import Lease
 
@@ -38,6 +38,8 @@ class Task:
 
     def report(self, step: Step) -> None:
         """The generator says what it is at. A plain assignment: another thread reads it."""
+        if step not in STEPS:
+            raise ValueError("a generator reports steps by their names")
         self.step = step
 
 

@@ -4,6 +4,7 @@ import math
 import threading
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,50 @@ def test_failures_and_defects_fail_their_variation_alone(
     assert rows[0]["error_message"] == "It misses the bar quoting."
     assert "ZeroDivision" not in rows[1]["error_message"]
     assert rows[5]["provenance"]["score"] is None, "Postgres would take no other JSON for it"
+
+
+UNSTORABLE: dict[str, Any] = {
+    "a shape with a NUL": Made("ques\x00tion", "demo", 1, {}, {}),
+    "a format of half a character": Made("question", "\ud800", 1, {}, {}),
+    "a shape without an end": Made("q" * 10_000, "demo", 1, {}, {}),
+    "no shape": Made(None, "demo", 1, {}, {}),  # type: ignore[arg-type]  # a stranger's code is not checked
+    "a duration beyond the column": Made("question", "demo", 2**31, {}, {}),
+    "a duration before the beginning": Made("question", "demo", -1, {}, {}),
+    "no JSON": Made("question", "demo", 1, {"hook": object()}, {}),
+    "a provenance without an end": Made("question", "demo", 1, {}, {"log": "x" * 1_000_000}),
+    "a message with a NUL": GenerationFailed(ErrorCode.QUALITY_GATE, "It misses\x00."),
+    "a code with a NUL": GenerationFailed("QUALITY\x00GATE", "It misses."),
+    "a message without an end": GenerationFailed(ErrorCode.QUALITY_GATE, "x" * 100_000),
+    "details with a NUL": GenerationFailed(ErrorCode.QUALITY_GATE, "It misses.", {"model": "m\x00"}),
+    "a step that is none": "rend\x00ering",
+    "a wait without an end": RetryLater(ErrorCode.PROVIDER_ERROR, "Busy.", wait_seconds=float("inf")),
+}
+
+
+def test_what_cannot_be_stored_fails_its_variation_alone(database: Database, jobs: Jobs, new_pool: NewPool) -> None:
+    def make(order: Order, report: ReportStep) -> Made:
+        given = UNSTORABLE[names[order.job_id]] if order.index == 0 else MADE
+        if isinstance(given, Exception):
+            raise given
+        if isinstance(given, str):
+            report(given)  # type: ignore[arg-type]  # a stranger's code is not checked
+        return given
+
+    project = jobs.branded()
+    made_of = {name: jobs.accept(project, variations=2) for name in UNSTORABLE}
+    names = {str(job.job_id): name for name, job in made_of.items()}
+    for job in made_of.values():
+        fan_out(database, job, uuid.uuid4(), room=0)
+    new_pool(Steered(make))
+    waiting = made_of.pop("a wait without an end")
+    eventually(lambda: sorted(jobs.states(waiting)) == ["pending", "succeeded"], what="one is to be tried again")
+    for job in made_of.values():
+        all_ended(jobs, job)
+    ended = {name: jobs.variations(job) for name, job in made_of.items()}
+    codes = {name: [row["error_code"] for row in rows] for name, rows in ended.items()}
+    kept = {"details with a NUL": ["QUALITY_GATE", None]}
+    assert codes == {name: kept.get(name, ["INTERNAL", None]) for name in made_of}
+    assert ended["details with a NUL"][0]["provenance"] == {"generator": "steered/1", "attempts": 1}
 
 
 def test_what_may_succeed_later_is_tried_five_times(database: Database, jobs: Jobs, new_pool: NewPool) -> None:

@@ -78,9 +78,6 @@ class Fleet:
                 f"{lane.name} was to die at {lane.armed}, but ended with {lane.process.ended_by}\n{last_words[-4_000:]}"
             )
         lane.deaths.append(f"{lane.armed}")
-        import time
-
-        print(f"{time.monotonic():.1f}", lane.name, lane.armed, flush=True)
         self._launch(lane)
 
     def _launch(self, lane: Lane) -> None:
