@@ -20,11 +20,12 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from runtime import metrics
 from runtime.backoff import full_jitter
+from runtime.damaged import UNREADABLE, DamagedPartitions
 from runtime.errors import Fatal, Retryable
 from runtime.failpoint import failpoint
 from runtime.framing import Framing
 from runtime.kafka import new_consumer
-from runtime.record import Batch, TopicPartition
+from runtime.record import Batch, Record, TopicPartition
 from runtime.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +86,8 @@ class BatchLoop:
         self._stopping = threading.Event()
         self._stalled = False
         self._early: list[Message] = []
+        self._in_hand = Batch()
+        self._damaged = DamagedPartitions(self._consumer, stage=stage)
 
     def stop(self) -> None:
         """End `run` after the batch in hand. Safe from signal handlers and other threads."""
@@ -95,6 +98,7 @@ class BatchLoop:
         self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
         try:
             while not self._stopping.is_set():
+                self._damaged.look_again()
                 batch = self._read()
                 if (batch.records or batch.ends) and self._handle(batch):
                     failpoint("loop.handled")
@@ -119,13 +123,18 @@ class BatchLoop:
     def _sort_in(self, batch: Batch, message: Message) -> None:
         error = message.error()
         if error is None:
+            if self._damaged.some and self._damaged.holds_back(_place(message), message.offset() or 0):
+                return
             if batch.ends:
                 batch.ends.pop(_place(message), None)
             batch.records.append(message if self._framing is None else self._framing.record(message))
             return
-        place = _place(message)
-        if error.code() == KafkaError._PARTITION_EOF:
-            batch.ends[place] = message.offset() or 0
+        place, offset = _place(message), message.offset() or 0
+        if error.code() in UNREADABLE:
+            self._damaged.found(place, offset, error.str())
+        elif error.code() == KafkaError._PARTITION_EOF:
+            if not self._damaged.holds_back(place, offset):
+                batch.ends[place] = offset
         elif error.code() in _LOST_RECORDS:
             raise Fatal(
                 f"{place.topic}[{place.partition}]: the committed offset is not in the log any more, so records were "
@@ -141,6 +150,7 @@ class BatchLoop:
         metrics.observe_oldest_record(self._stage, oldest_ms)
         waits = full_jitter(first_seconds=0.05, cap_seconds=2.0)
         started = time.monotonic()
+        self._in_hand = batch
         while True:
             try:
                 self._handler.handle(batch)
@@ -167,7 +177,7 @@ class BatchLoop:
                 # From a partition that was assigned just now: kept for the next batch, never dropped.
                 self._early.append(message)
         self._stalled = False
-        self._consumer.resume(self._consumer.assignment())
+        self._resume(self._consumer.assignment())
 
     def _commit(self, batch: Batch) -> None:
         ends: dict[tuple[str, int], int] = {}
@@ -209,28 +219,39 @@ class BatchLoop:
                 consumer.pause(placed)
             else:
                 # Paused in a stall, taken away before its end and given back after it: the client has not forgotten.
-                consumer.resume(placed)
+                self._resume(placed)
         _log.info("partitions_assigned", stage=self._stage, partitions=sorted(p.partition for p in partitions))
+
+    def _resume(self, partitions: list[ClientPartition]) -> None:
+        self._consumer.resume([p for p in partitions if not self._damaged.stands(TopicPartition(p.topic, p.partition))])
 
     def _places(self, consumer: Consumer, partitions: list[ClientPartition]) -> list[ClientPartition]:
         waits = full_jitter(first_seconds=0.05, cap_seconds=1.0)
         while True:
             try:
                 committed = consumer.committed(partitions, timeout=5.0)
+                # An error of one partition looks like no offset at all: it would be read from its beginning.
+                failed = next((place.error for place in committed if place.error is not None), None)
             except KafkaException as error:
-                if self._stopping.is_set():
-                    return partitions
-                _log.warning("committed_offsets_unknown", stage=self._stage, error=error.args[0].name())
-                time.sleep(next(waits))
-            else:
+                failed = error.args[0]
+            if failed is None:
                 return [
                     place if place.offset >= 0 else ClientPartition(place.topic, place.partition, OFFSET_BEGINNING)
                     for place in committed
                 ]
+            if self._stopping.is_set():
+                return partitions
+            _log.warning("committed_offsets_unknown", stage=self._stage, error=failed.name())
+            time.sleep(next(waits))
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[ClientPartition]) -> None:
-        gone = {(p.topic, p.partition) for p in partitions}
-        self._early = [m for m in self._early if (m.topic(), m.partition()) not in gone]
+        gone = {TopicPartition(p.topic, p.partition) for p in partitions}
+        self._early = [message for message in self._early if _place(message) not in gone]
+        # In a stall: the new owner reads them from the committed offset, and its answers are the fresher ones.
+        self._in_hand.records[:] = [record for record in self._in_hand.records if _place(record) not in gone]
+        for place in gone:
+            self._in_hand.ends.pop(place, None)
+        self._damaged.forget(gone)
         _log.info("partitions_revoked", stage=self._stage, partitions=sorted(p.partition for p in partitions))
 
     def _close(self) -> None:
@@ -242,5 +263,5 @@ class BatchLoop:
             _log.warning("consumer_close_timed_out", stage=self._stage)
 
 
-def _place(message: Message) -> TopicPartition:
-    return TopicPartition(message.topic() or "", message.partition() or 0)
+def _place(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic() or "", record.partition() or 0)

@@ -1,0 +1,140 @@
+"""A record whose bytes the broker's disk has changed is not passed over: its partition stands, the others go on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # as documented
+from structlog.testing import capture_logs
+
+from runtime.batch_loop import BatchLoop
+from runtime.errors import BrokerUnavailable
+from runtime.kafka import consumer_config, new_admin
+from runtime.publishing import Outgoing, Publisher
+from runtime.record import Batch, raw_bytes
+from runtime.settings import Settings
+from schemas.topics import VARIATION_RESULTS
+from tests.awaiting import eventually
+
+STAGE = "unreadable"
+
+
+class Handled:
+    """A handler that knows which values it was given, and stalls while told to."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+        self.away = threading.Event()
+
+    def handle(self, batch: Batch) -> None:
+        if self.away.is_set():
+            raise BrokerUnavailable("kafka: away")
+        self.values += [raw_bytes(record.value()) or b"" for record in batch.records]
+
+
+@contextmanager
+def running(settings: Settings, handler: Handled) -> Iterator[None]:
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic_of(settings)])
+    with ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(loop.run)
+        try:
+            yield
+        finally:
+            loop.stop()
+            ran.result()
+
+
+@pytest.fixture
+def send(settings: Settings) -> Iterator[Callable[[int, bytes], None]]:
+    """Publishes a value, in a record batch of its own."""
+    publisher = Publisher(settings)
+    yield lambda partition, value: publisher.publish([Outgoing(topic_of(settings), b"key", value, partition=partition)])
+    publisher.close()
+
+
+def topic_of(settings: Settings) -> str:
+    return settings.topic_prefix + VARIATION_RESULTS.name
+
+
+def log_file(settings: Settings, partition: int) -> Path:
+    """The file in which the broker keeps the partition."""
+    admin = new_admin(settings)
+    [broker] = admin.list_topics(timeout=10).brokers
+    [described] = admin.describe_configs([ConfigResource(ResourceType.BROKER, str(broker))]).values()
+    folder = Path(described.result()["log.dirs"].value) / f"{topic_of(settings)}-{partition}"
+    if not folder.exists():
+        pytest.skip("NOT TESTED: the broker's files are in a container")
+    [file] = folder.glob("*.log")
+    return file
+
+
+def replace_bytes(file: Path, old: bytes, new: bytes) -> None:
+    """Change bytes on the disk, in place."""
+    content = file.read_bytes()
+    assert content.count(old) == 1
+    assert len(old) == len(new)
+    with file.open("r+b") as opened:
+        opened.seek(content.index(old))
+        opened.write(new)
+
+
+def committed(settings: Settings, partition: int) -> int:
+    consumer = Consumer(consumer_config(settings, group=STAGE))
+    [place] = consumer.committed([TopicPartition(topic_of(settings), partition)], 10)
+    consumer.close()
+    return place.offset
+
+
+def test_nothing_behind_a_damaged_record_is_handled_until_it_can_be_read(
+    settings: Settings, send: Callable[[int, bytes], None]
+) -> None:
+    # Bytes without repetition, so that they stand in the log as they are.
+    values = [bytes(range(n, n + 40)) for n in (40, 90, 140)]
+    for value in values:
+        send(0, value)
+    file, handler = log_file(settings, 0), Handled()
+    replace_bytes(file, values[1], values[1][::-1])
+    with capture_logs() as logs, running(settings, handler):
+        eventually(lambda: committed(settings, 0) == 1, what="what stands before it is done with")
+        send(1, b"another partition")
+        eventually(lambda: committed(settings, 1) == 1, what="another partition goes on")
+        # Also behind a stall, whose end resumes what was paused.
+        handler.away.set()
+        send(1, b"one more")
+        eventually(lambda: any(log["event"] == "stage_stalled" for log in logs), what="the stage stalls")
+        handler.away.clear()
+        eventually(lambda: committed(settings, 1) == 2, what="the stall is over")
+
+        def complaints() -> int:
+            return len([log for log in logs if log["event"] == "record_unreadable" and log["offset"] == 1])
+
+        eventually(lambda: complaints() >= 2, what="it is read again, and told again")
+        assert (handler.values, committed(settings, 0)) == ([values[0], b"another partition", b"one more"], 1)
+        replace_bytes(file, values[1][::-1], values[1])
+        eventually(lambda: committed(settings, 0) == 3, what="it is read, and all behind it")
+    assert handler.values == [values[0], b"another partition", b"one more", *values[1:]]
+
+
+def test_an_error_of_one_partitions_offset_is_not_taken_for_no_offset(settings: Settings) -> None:
+    """A broker that answers for some partitions only is hard to have: its answers are given here."""
+
+    class Place:
+        def __init__(self, partition: int, offset: int, error: KafkaError | None) -> None:
+            self.topic, self.partition, self.offset, self.error = "t", partition, offset, error
+
+    answers = [
+        [Place(0, 7, None), Place(1, -1001, KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT))],
+        [Place(0, 7, None), Place(1, 9, None)],
+    ]
+
+    class Client:
+        def committed(self, partitions: list[TopicPartition], timeout: float) -> list[Place]:
+            return answers.pop(0)
+
+    loop = BatchLoop(settings, Handled(), stage=STAGE, topics=[topic_of(settings)])
+    placed = loop._places(Client(), [TopicPartition("t", 0), TopicPartition("t", 1)])  # type: ignore[arg-type]
+    assert [place.offset for place in placed] == [7, 9]
