@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from runtime.backoff import full_jitter
 from runtime.errors import BrokerUnavailable, RegistryUnavailable
 from runtime.framing import Framing
 from runtime.kafka import new_consumer
@@ -45,6 +46,7 @@ class ReplyConsumer:
         self._receive = receive
         self._framing = framing
         self._stopping = threading.Event()
+        self._astray = False
         self._consumer: Consumer = new_consumer(
             settings, group="replies", **{"enable.partition.eof": False, "fetch.wait.max.ms": 50}
         )
@@ -61,12 +63,16 @@ class ReplyConsumer:
         place = TopicPartition(self._topic, self.partition)
         try:
             _, end = self._consumer.get_watermark_offsets(place, timeout=10.0)
+            self._consumer.assign([TopicPartition(self._topic, self.partition, end)])
         except KafkaException as error:
             raise BrokerUnavailable(f"kafka: {self._topic}: {error.args[0].name()}") from error
-        self._consumer.assign([TopicPartition(self._topic, self.partition, end)])
 
     def _run(self) -> None:
+        waits = full_jitter(first_seconds=0.1, cap_seconds=2.0)
         while not self._stopping.is_set():
+            if self._astray and not self._found_again():
+                self._stopping.wait(next(waits))
+                continue
             # One poll and then what is there: `consume` alone would wait to fill its batch.
             first = self._consumer.poll(_POLL_SECONDS)
             values = [] if first is None else self._values((first, *self._consumer.consume(_BATCH, 0)))
@@ -102,7 +108,14 @@ class ReplyConsumer:
         _log.warning("reply_error", error=error.name())
         if error.code() in _GONE:
             # Old replies were deleted under us; whoever waited for one has answered 202 by now.
-            try:
-                self._assign_end()
-            except BrokerUnavailable as unavailable:
-                _log.warning("reply_error", error=str(unavailable))
+            self._astray = True
+
+    def _found_again(self) -> bool:
+        """Read on from the end. Until that works, nothing is read at all, so it is tried until it does."""
+        try:
+            self._assign_end()
+        except BrokerUnavailable as error:
+            _log.warning("reply_error", error=str(error))
+            return False
+        self._astray = False
+        return True

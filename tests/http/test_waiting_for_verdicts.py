@@ -2,18 +2,22 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from producer.ingest.verdicts import LATE, NotAcknowledged, Verdicts
 from runtime.async_producer import AsyncProducer
+from runtime.errors import BrokerUnavailable
 from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Outgoing, Publisher
 from runtime.reply_consumer import ReplyConsumer
 from runtime.settings import Settings
 from schemas import codec
 from schemas.topics import REPLIES, REQUESTS
+from tests.awaiting import eventually
 
 MANY = 3_000
 
@@ -140,6 +144,43 @@ async def test_a_topic_that_is_not_there_is_a_reason_not_a_hang(settings: Settin
     producer.send(Outgoing(settings.topic_prefix + "nowhere", b"k", b"v"), reason.set_result)
     assert await reason in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_MSG_TIMED_OUT")
     await asyncio.to_thread(producer.close)
+
+
+@pytest.mark.anyio
+async def test_replies_are_read_again_once_their_end_is_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retention deletes what the reader stands at, and the broker does not tell at once where the end is now."""
+    loop = asyncio.get_running_loop()
+    topic = settings.topic_prefix + REPLIES.name
+    received: list[bytes] = []
+
+    def receive(values: Sequence[bytes]) -> None:
+        received.extend(values)
+
+    reader = await asyncio.to_thread(
+        lambda: ReplyConsumer(settings, topic=topic, partitions=REPLIES.partitions, loop=loop, receive=receive)
+    )
+    find, failures = ReplyConsumer._assign_end, ["the first answer", "the second"]
+
+    def find_at_last(self: ReplyConsumer) -> None:
+        if failures:
+            raise BrokerUnavailable(f"kafka: {failures.pop()}")
+        find(self)
+
+    monkeypatch.setattr(ReplyConsumer, "_assign_end", find_at_last)
+    publisher = Publisher(settings)
+
+    def answered() -> bool:
+        publisher.publish([Outgoing(topic, None, b"again", partition=reader.partition)])
+        return b"again" in received
+
+    # It stands where nothing is any more.
+    reader._consumer.assign([TopicPartition(topic, reader.partition, 1_000)])
+    await asyncio.to_thread(lambda: eventually(answered, what="replies are read again"))
+    assert not failures
+    await asyncio.to_thread(reader.close)
+    publisher.close()
 
 
 @pytest.mark.anyio
