@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from storage import material
+from storage.admission import IDEMPOTENCY_KEY_HOURS
 from storage.connection import Connection
 from storage.variations import Ended
 
@@ -144,6 +145,19 @@ def fail_late(connection: Connection, job_ids: Sequence[uuid.UUID]) -> list[Ende
         (sorted(job_ids),),
     )
     return _ended(connection, list(rows))
+
+
+def purge_idempotency_keys(connection: Connection) -> int:
+    """Delete some of those that have run out. Returns how many. What dedup takes over at this moment is left alone."""
+    cursor = connection.execute(
+        """DELETE FROM idempotency_keys k
+           USING (SELECT org_id, idempotency_key FROM idempotency_keys
+                  WHERE accepted_at <= (SELECT clock_timestamp()) - make_interval(hours => %s)
+                  ORDER BY accepted_at LIMIT %s FOR UPDATE SKIP LOCKED) over
+           WHERE k.org_id = over.org_id AND k.idempotency_key = over.idempotency_key""",
+        (IDEMPOTENCY_KEY_HOURS, _CHUNK),
+    )
+    return cursor.rowcount
 
 
 def _ended(connection: Connection, rows: Sequence[tuple[uuid.UUID, int]]) -> list[Ended]:

@@ -235,12 +235,13 @@ cancellations = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    # Kept for accepted requests only; stands for 24 h of the database's clock.
+    # Kept for accepted requests only; stands for 24 h of the database's clock, then the sweeper deletes it.
     Column("org_id", Uuid, nullable=False),
     Column("idempotency_key", Text, nullable=False),
     Column("job_id", Uuid, nullable=False),
     Column("accepted_at", _TIME, nullable=False),
     PrimaryKeyConstraint("org_id", "idempotency_key"),
+    Index("idempotency_keys_accepted_idx", "accepted_at"),
 )
 
 project_ordinals = Table(

@@ -94,6 +94,7 @@ class Sweeper:
             repairs = diagnose(jobs)
             added, late = self._repair(connection, repairs)
             silent = untold.overdue(connection, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS)
+            sweeping.purge_idempotency_keys(connection)
             failpoint("sweep.written")
         failpoint("sweep.committed")
         if self._walked == WALK_START:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,6 +222,21 @@ def test_an_end_that_stays_untold_is_announced(jobs: Jobs, sweep: Sweeping) -> N
         )
     assert sweep() == [(told_late.job_id, ())]
     assert sweep() == [], "whoever is to tell it has been woken a moment ago"
+
+
+def test_idempotency_keys_that_have_run_out_are_deleted(jobs: Jobs, sweep: Sweeping, database_url: str) -> None:
+    org_id = jobs.organization()
+    for key, age in (("fresh", "23 h 59 m"), ("over", "24 h"), ("taken over", "25 h")):
+        jobs.execute(
+            "INSERT INTO idempotency_keys VALUES (%s, %s, %s, clock_timestamp() - %s::interval)",
+            *(org_id, key, uuid.uuid4(), age),
+        )
+    with psycopg.connect(database_url) as dedup:
+        # Another request takes the key at this moment: the sweep neither waits for it nor deletes what it becomes.
+        dedup.execute("UPDATE idempotency_keys SET accepted_at = now() WHERE idempotency_key = 'taken over'")
+        sweep()
+    sweep()
+    assert {row["idempotency_key"] for row in jobs.rows("SELECT * FROM idempotency_keys")} == {"fresh", "taken over"}
 
 
 def test_one_process_sweeps_at_a_time(database: Database, jobs: Jobs, sweep: Sweeping) -> None:
