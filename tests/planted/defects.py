@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-KILLS: Final = "tests/kills/test_roles.py::test_every_role_dies_at_every_failpoint[1]"
+KILLS: Final = "tests/kills/test_roles.py::test_every_role_dies_at_every_failpoint[first pass]"
 
 
 _TAKEN = """\
