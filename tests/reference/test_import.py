@@ -1,8 +1,11 @@
 """`clonepost reference import`: an upsert by id, all or nothing, every bad line named."""
 
 import json
+import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from schemas.ids import format_id
 from storage.connection import Database
+from storage.reference import import_lines
 from tests.reference.conftest import Run, complaint
 from tests.reference.lines import everything, grant, jsonl, layer, organization, post, project
 
@@ -246,3 +250,28 @@ def test_a_large_file_is_imported_whole(run: Run, database: Database) -> None:
     posts = [post(org["id"], externalId=str(number)) for number in range(2_500)]
     assert run("reference", "import", "-", stdin=jsonl(*posts, org)).exit_code == 0
     assert counts(database)["source_posts"] == 2_500
+
+
+def test_two_imports_of_the_same_at_once_do_not_deadlock(database: Database, database_url: str) -> None:
+    organizations = [organization() for _ in range(30)]
+    lines = [*organizations]
+    for one_of_them in organizations:
+        owner = one_of_them["id"]
+        brand = project(owner)
+        lines += [brand, layer(brand["id"]), post(owner), post(owner), grant(owner), grant(owner)]
+    orders = (lines, lines[::-1])
+    together = threading.Barrier(len(orders))
+
+    def run(order: list[dict[str, Any]]) -> None:
+        with closing(Database(database_url, application_name="test-import")) as own:
+            for _ in range(4):
+                together.wait(60)
+                with own.transaction() as connection:
+                    import_lines(connection, jsonl(*order).splitlines())
+
+    with ThreadPoolExecutor(len(orders)) as pool:
+        for ran in [pool.submit(run, order) for order in orders]:
+            ran.result()
+    assert counts(database)["credit_grants"] == 60
+    assert one(database, "SELECT sum(available) FROM wallets") == 60 * 100_000
+    assert one(database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
