@@ -158,27 +158,29 @@ async def test_replies_are_read_again_once_their_end_is_found(
     def receive(values: Sequence[bytes]) -> None:
         received.extend(values)
 
+    find, answers = ReplyConsumer._assign_end, ["nothing is any more", "no answer", "no answer"]
+
+    def find_at_last(self: ReplyConsumer) -> None:
+        answer = answers.pop(0) if answers else "the end"
+        if answer == "nothing is any more":
+            self._consumer.assign([TopicPartition(topic, self.partition, 1_000)])
+        elif answer == "no answer":
+            raise BrokerUnavailable(f"kafka: {answer}")
+        else:
+            find(self)
+
+    monkeypatch.setattr(ReplyConsumer, "_assign_end", find_at_last)
     reader = await asyncio.to_thread(
         lambda: ReplyConsumer(settings, topic=topic, partitions=REPLIES.partitions, loop=loop, receive=receive)
     )
-    find, failures = ReplyConsumer._assign_end, ["the first answer", "the second"]
-
-    def find_at_last(self: ReplyConsumer) -> None:
-        if failures:
-            raise BrokerUnavailable(f"kafka: {failures.pop()}")
-        find(self)
-
-    monkeypatch.setattr(ReplyConsumer, "_assign_end", find_at_last)
     publisher = Publisher(settings)
 
     def answered() -> bool:
         publisher.publish([Outgoing(topic, None, b"again", partition=reader.partition)])
         return b"again" in received
 
-    # It stands where nothing is any more.
-    reader._consumer.assign([TopicPartition(topic, reader.partition, 1_000)])
     await asyncio.to_thread(lambda: eventually(answered, what="replies are read again"))
-    assert not failures
+    assert not answers
     await asyncio.to_thread(reader.close)
     publisher.close()
 
