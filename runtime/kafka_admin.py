@@ -85,12 +85,15 @@ class KafkaAdmin:
     def end_offsets(self, name: str) -> dict[int, int]:
         """The high watermark of each partition, read now: every record acknowledged before the call lies below it.
 
-        The partitions are those of now, too: a topic may have grown since its state was read.
+        The partitions are those of now, too: a topic may have grown since its state was read. Raises BrokerUnavailable,
+        also for an answer that tells of no partition or no offset: a broker that has just started can give one.
         """
         try:
             partitions = len(self._described(name).partitions)
         except KafkaException as error:
             raise _outage(error) from error
+        if partitions == 0:
+            raise BrokerUnavailable(f"kafka: no partition of {name} is known yet")
         return self._offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no annotations there
 
     def start_offsets(self, name: str, partitions: int) -> dict[int, int]:
@@ -123,9 +126,12 @@ class KafkaAdmin:
             request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_SECONDS
         )
         try:
-            return {place.partition: _answer(future).offset for place, future in futures.items()}
+            offsets = {place.partition: _answer(future).offset for place, future in futures.items()}
         except KafkaException as error:
             raise _outage(error) from error
+        if min(offsets.values(), default=0) < 0:
+            raise BrokerUnavailable(f"kafka: the offsets of {name} are not known yet")
+        return offsets
 
     def _await_leaders(self, names: list[str]) -> None:
         # Records produced to a topic whose leaders were not known yet have been seen to vanish: wait for all of them.

@@ -62,7 +62,10 @@ class Lookup:
                 if found is not None:
                     return found
                 looked_at = decided
-            if all(decided.get(partition, 0) >= end for partition, end in ends.items()):
+            # A partition that dedup has read and the broker does not tell of is one whose end nobody knows.
+            if decided.keys() <= ends.keys() and all(
+                decided.get(partition, 0) >= end for partition, end in ends.items()
+            ):
                 raise ApiError(ErrorCode.NOT_FOUND, f"{what} not found.")
             if asyncio.get_running_loop().time() > until:
                 raise unavailable(f"{what} not found yet: earlier requests are still being decided — try again.")

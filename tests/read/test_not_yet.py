@@ -48,6 +48,15 @@ async def test_unknown_is_503_while_one_partition_is_behind(api: Api, rows: Rows
     assert int(answer.headers["retry-after"]) >= 1
 
 
+async def test_unknown_is_503_while_the_broker_does_not_tell_of_a_partition_that_was_read(api: Api, rows: Rows) -> None:
+    key = rows.key(rows.organization())
+    api.ends.offsets = {0: 3}
+    rows.decided(0, 3)
+    rows.decided(1, 7)
+    answer = await api.get(f"/v1/jobs/{uuid.uuid4()}", key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
+
+
 async def test_a_job_that_is_accepted_while_one_asks_is_found(api: Api, rows: Rows) -> None:
     brand = rows.brand()
     key, job_id = rows.key(brand.org_id), uuid.uuid4()
