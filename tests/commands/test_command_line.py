@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor",
     "preview",
     "drill",
+    "fuzz",
     "bench",
 }
 UNREACHABLE = {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/none", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}

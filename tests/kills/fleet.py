@@ -21,6 +21,7 @@ class Lane:
     armed: str | None = None
     at_pass: int = 0
     log_bytes: int = 0
+    rests: bool = False
     deaths: list[str] = field(default_factory=list)
 
 
@@ -75,6 +76,8 @@ class Fleet:
 
     def _look(self, lane: Lane) -> None:
         assert lane.process is not None
+        if lane.rests:
+            return
         if lane.process.ended_by is None:
             if lane.role == "relay" and lane.armed in ("relay.fence", "relay.scan") and lane.at_pass > 1:
                 # A healthy relay gets there once in its life: take its lock away.
@@ -91,6 +94,10 @@ class Fleet:
     def _launch(self, lane: Lane) -> None:
         lane.armed, lane.at_pass = lane.left.pop(0) if lane.left else (None, 0)
         if lane.role == "relay":
+            if lane.armed is None and any(other.armed for other in self.lanes if other.role == "relay"):
+                # Healthy, it would lead for good, and the other one would never pass where it is to die.
+                lane.rests = True
+                return
             # A new process need not wait until the old one has been silent: safety is the lock and the fence.
             self._pipeline.execute("UPDATE relay_checkpoints SET leader_seen_at = NULL")
         lane.log_bytes = len(self._pipeline.log(lane.name).encode())
