@@ -65,9 +65,9 @@ def rolled(system: Settings, tmp_path_factory: pytest.TempPathFactory) -> Rolled
         supervisor = Supervisor(home, options, lambda _: None)
         try:
             tenants = hire(pipeline, seed=6)
+            impatient = Impatient(pipeline, over)
             supervisor.start()
             pool.submit(supervisor.watch)
-            impatient = Impatient(pipeline, over)
             with trial(pipeline, tenants, folder, seed=6) as history:
                 asking = [pool.submit(impatient.run, keep_alive) for keep_alive in KEEPS_ALIVE]
                 supervisor.request_roll()
@@ -91,7 +91,7 @@ class Impatient:
         """The status of every POST, or what went wrong where no answer came."""
         self._over = over
         self._address = pipeline.address
-        self._tenant = pipeline.tenant()
+        self._tenant = pipeline.tenant_to_come()
 
     def run(self, keep_alive: bool) -> None:
         """Ask until it is over."""
