@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 import psycopg
 import pytest
 
-from bench.drill.links import Link, Links, Upstream
+from bench.drill.links import Link, Links, Mode, Upstream
 from bench.drill.protocols import CommitWatch
 from clonepost.localstack.ports import free_port
 from runtime.settings import Settings
@@ -71,30 +71,21 @@ def test_a_commit_s_answer_is_lost_and_the_commit_is_not(url: str, links: Links,
     assert numbers(url) == [1]
 
 
-def test_a_half_open_link_takes_the_request_and_loses_the_answer(
-    url: str, links: Links, connections: ExitStack
+@pytest.mark.parametrize(
+    ("mode", "lost", "arrived"), [("half-open", "answer", [2]), ("drop", "request", [])], ids=["half-open", "drop"]
+)
+def test_a_link_loses_what_is_under_way_and_is_reset_at_the_end(
+    url: str, links: Links, connections: ExitStack, mode: Mode, lost: str, arrived: list[int]
 ) -> None:
     make_table(url)
     connection = connections.enter_context(closing(psycopg.connect(url, autocommit=True)))
-    links.set(NAME, "half-open")
+    links.set(NAME, mode)
     connection.pgconn.send_query(b"INSERT INTO seen VALUES (2)")
-    eventually(lambda: any(one.doomed for one in links.by_name[NAME].connections), what="the answer was lost")
+    eventually(lambda: any(one.doomed for one in links.by_name[NAME].connections), what=f"the {lost} was lost")
     links.set(NAME, "pass")
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
-    assert numbers(url) == [2]
-
-
-def test_a_link_that_drops_everything_is_reset_at_the_end(url: str, links: Links, connections: ExitStack) -> None:
-    make_table(url)
-    connection = connections.enter_context(closing(psycopg.connect(url, autocommit=True)))
-    links.set(NAME, "drop")
-    connection.pgconn.send_query(b"INSERT INTO seen VALUES (3)")
-    eventually(lambda: any(one.doomed for one in links.by_name[NAME].connections), what="the request was lost")
-    links.set(NAME, "pass")
-    with pytest.raises(psycopg.OperationalError):
-        connection.execute("SELECT 1")
-    assert numbers(url) == []
+    assert numbers(url) == arrived
 
 
 def test_a_reset_ends_what_is_there_and_nothing_after(url: str, links: Links, connections: ExitStack) -> None:

@@ -9,16 +9,14 @@ from typing import Final
 import pytest
 
 from consumers.generation.generators import Order
-from runtime.kafka_admin import KafkaAdmin
 from schemas.canonical import job_id
 from schemas.ids import JobId, variation_id
-from schemas.topics import ALL_TOPICS, JOBS_COMPLETED
-from storage.admin import create_database, drop_database
+from schemas.topics import JOBS_COMPLETED
 from storage.connection import Database
 from storage.material import material
 from tests.awaiting import eventually
-from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
+from tests.e2e.running import running_pipeline
 from tests.generation.openai_world import KEY
 from tests.generation.provider_server import (
     Asked,
@@ -29,7 +27,6 @@ from tests.generation.provider_server import (
     replies,
     scripted_provider,
 )
-from tests.servers import TEMPLATE, database_at
 
 VARIATIONS: Final = 3
 
@@ -44,10 +41,6 @@ def provider() -> Iterator[ScriptedProvider]:
 @pytest.fixture
 def pipeline(kafka: str, postgres: str, tmp_path: Path, provider: ScriptedProvider) -> Iterator[Pipeline]:
     """Every role, generating with the provider's model."""
-    name = f"e2e_{uuid.uuid4().hex[:12]}"
-    create_database(postgres, name, template=TEMPLATE)
-    settings = test_settings(kafka, database_at(postgres, name), f"e{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
     environment = {
         "CLONEPOST_GENERATOR": "openai",
         "CLONEPOST_OPENAI_BASE_URL": provider.base_url,
@@ -58,13 +51,8 @@ def pipeline(kafka: str, postgres: str, tmp_path: Path, provider: ScriptedProvid
         "CLONEPOST_LOG_LEVEL": "debug",
         "OPENAI_LOG": "debug",
     }
-    pipeline = Pipeline(settings, tmp_path, environment)
-    try:
-        pipeline.start()
+    with running_pipeline(kafka, postgres, tmp_path, environment) as pipeline:
         yield pipeline
-    finally:
-        pipeline.close()
-        drop_database(postgres, name)
 
 
 @pytest.mark.slow

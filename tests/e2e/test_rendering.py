@@ -10,13 +10,9 @@ from typing import Any
 import av
 import pytest
 
-from runtime.kafka_admin import KafkaAdmin
-from schemas.topics import ALL_TOPICS
-from storage.admin import create_database, drop_database
 from tests.awaiting import eventually
-from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
-from tests.servers import TEMPLATE, database_at
+from tests.e2e.running import running_pipeline
 
 pytestmark = pytest.mark.slow
 
@@ -24,18 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def rendering(kafka: str, postgres: str, tmp_path: Path) -> Iterator[Pipeline]:
     """Every role; leases run out soon."""
-    name = f"e2e_{uuid.uuid4().hex[:12]}"
-    create_database(postgres, name, template=TEMPLATE)
-    settings = test_settings(kafka, database_at(postgres, name), f"e{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
     environment = {"CLONEPOST_ASSETS_FOLDER": str(tmp_path / "assets"), "CLONEPOST_LEASE_SECONDS": "3"}
-    pipeline = Pipeline(settings, tmp_path, environment)
-    try:
-        pipeline.start()
+    with running_pipeline(kafka, postgres, tmp_path, environment) as pipeline:
         yield pipeline
-    finally:
-        pipeline.close()
-        drop_database(postgres, name)
 
 
 def test_texts_come_first_and_a_killed_renderer_costs_nothing_but_time(rendering: Pipeline) -> None:

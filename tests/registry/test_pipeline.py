@@ -16,14 +16,12 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from producer.ingest.requests import clone_record, outgoing
 from producer.publisher import ClonePublisher
-from runtime.kafka_admin import KafkaAdmin
 from runtime.publishing import Outgoing
 from runtime.record import Record, header, raw_bytes
 from schemas import codec
 from schemas.headers import DEAD_LETTER_REASON
 from schemas.topics import (
     ADMISSIONS,
-    ALL_TOPICS,
     DEAD_LETTERS,
     JOB_EVENTS,
     JOBS_COMPLETED,
@@ -31,13 +29,11 @@ from schemas.topics import (
     REQUESTS,
     VARIATION_RESULTS,
 )
-from storage.admin import create_database, drop_database
 from tests.awaiting import eventually
-from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline, Tenant
+from tests.e2e.running import running_pipeline
 from tests.registry.apicurio import Apicurio
 from tests.registry.gate import Gate, opened
-from tests.servers import TEMPLATE, database_at
 
 WRITTEN = (REQUESTS, REPLIES, ADMISSIONS, VARIATION_RESULTS, JOB_EVENTS, JOBS_COMPLETED)
 
@@ -52,19 +48,10 @@ def way(apicurio: Apicurio) -> Iterator[Gate]:
 @pytest.fixture(scope="module")
 def pipeline(kafka: str, postgres: str, way: Gate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Every role, with a registry."""
-    name = f"registry_{uuid.uuid4().hex[:12]}"
-    create_database(postgres, name, template=TEMPLATE)
-    settings = test_settings(kafka, database_at(postgres, name), f"r{uuid.uuid4().hex[:8]}.")
-    settings = settings.model_copy(update={"schema_registry": {"url": way.url}})
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
     folder: Path = tmp_path_factory.mktemp("registry")
-    pipeline = Pipeline(settings, folder, {"SCHEMA_REGISTRY_URL": way.url})
-    try:
-        pipeline.start()
+    registry = {"SCHEMA_REGISTRY_URL": way.url}
+    with running_pipeline(kafka, postgres, folder, registry, schema_registry={"url": way.url}) as pipeline:
         yield pipeline
-    finally:
-        pipeline.close()
-        drop_database(postgres, name)
 
 
 @pytest.fixture
