@@ -23,6 +23,7 @@ from bench.drill.protocols import CommitWatch, EndTxnWatch
 from clonepost.localstack.child import Child
 from clonepost.localstack.home import Home
 from clonepost.localstack.launching import Launcher
+from clonepost.localstack.notices import Notices
 from clonepost.localstack.ports import PortLeases
 from clonepost.localstack.servers import Say, start_kafka, start_postgres
 from clonepost.roles import BY_NAME
@@ -74,6 +75,8 @@ class Stack:
         self.disks: Final[dict[str, Disk]] = {}
         self.deaths: Final[Counter[str]] = Counter()
         """How processes ended: `dedup SIGKILL`, `kafka 1`."""
+        self.notices: Final = Notices(self.home.socket_folder)
+        """Which role processes have said that they are ready. For one thread alone."""
         self.slow_stops: Final[Counter[str]] = Counter()
         self._say = say
         self._servers: list[Child] = []
@@ -136,6 +139,7 @@ class Stack:
                 **{key: value for key, value in os.environ.items() if not key.startswith(("CLONEPOST_", "KAFKA_"))},
                 **PACE,
                 "CLONEPOST_INSTANCE": name,
+                "NOTIFY_SOCKET": str(self.notices.address),
                 "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.links.by_name[f'{role}:kafka'].port}",
                 "DATABASE_URL": self._role_url(role),
             }

@@ -23,13 +23,17 @@ class Notices:
         self._socket.bind(str(self.address))
         self._ready: set[int] = set()
 
-    def is_ready(self, pid: int | None) -> bool:
-        """Whether that process has said so."""
+    def read(self) -> None:
+        """Take what has been said. Call it again and again: the kernel keeps about ten, then speakers wait."""
         with suppress(BlockingIOError):
             while notice := self._socket.recv(_MOST_BYTES):
                 found = _PID.search(notice)
                 if found is not None and _READY.search(notice):
                     self._ready.add(int(found[1]))
+
+    def is_ready(self, pid: int | None) -> bool:
+        """Whether that process has said so."""
+        self.read()
         return pid in self._ready
 
     def forget(self, pid: int | None) -> None:

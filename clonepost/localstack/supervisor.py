@@ -101,6 +101,8 @@ class Supervisor:
             with self._tending:
                 if self._stopping.is_set():
                     return
+                if self._notices is not None:
+                    self._notices.read()
                 roll = self._begun(roll)
                 changes = [
                     change

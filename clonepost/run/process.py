@@ -29,6 +29,7 @@ EXIT_STOPPED_LATE: Final = 75
 
 STOP_SECONDS: Final = 10.0
 """A process that was asked to stop ends within that, one way or the other; nothing is lost by the other."""
+_TELL_SECONDS: Final = 1.0
 
 
 class Stopping(Exception):
@@ -106,10 +107,12 @@ def tell_ready(settings: Settings) -> None:
     address = settings.notify_socket
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            # Where nobody reads it the kernel lets us wait for ever, and working matters more than telling of it.
+            notices.settimeout(_TELL_SECONDS)
             try:
                 notices.sendto(b"READY=1\nMAINPID=%d\n" % os.getpid(), address.replace("@", "\0", 1))
             except OSError as error:
-                _log.warning("readiness_not_told", reason=error.strerror)
+                _log.warning("readiness_not_told", reason=error.strerror or str(error))
     _log.info("role_ready")
 
 

@@ -1,10 +1,12 @@
 """Rolling restarts of small programs: the order, one that will not stop, one that never gets ready, one that dies."""
 
+import os
 import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from clonepost.localstack.child import Child
 from clonepost.localstack.notices import Notices
 from clonepost.localstack.rolling import RollingRestart
+from clonepost.run.process import tell_ready
+from runtime.settings import Settings
 from tests.awaiting import eventually
 
 READY = """
@@ -133,3 +137,16 @@ def test_notices_that_mean_nothing_are_passed_over(notices: Notices, tmp_path: P
     notices.forget(7)
     assert not notices.is_ready(7)
     assert not notices.is_ready(None)
+
+
+def test_a_role_works_although_nobody_reads_that_it_is_ready(notices: Notices) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client, suppress(BlockingIOError):
+        client.setblocking(False)
+        for _ in range(10_000):
+            client.sendto(b"READY=1\nMAINPID=7", str(notices.address))
+        pytest.fail("the kernel keeps any number of notices here")
+    tell_ready(Settings(notify_socket=str(notices.address)))
+    notices.read()
+    assert not notices.is_ready(os.getpid())
+    tell_ready(Settings(notify_socket=str(notices.address)))
+    assert notices.is_ready(os.getpid())

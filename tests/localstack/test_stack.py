@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,14 @@ def test_what_is_killed_is_restarted(pair: tuple[Stack, Stack], role: str) -> No
     eventually(restarted, what=f"{role} runs again")
     eventually(stack.answers, what="the stack is ready again")
     assert {process["restarts"] for process in other.status()["processes"]} == {0}
+
+
+def test_roles_may_say_that_they_are_ready_any_number_of_times(pair: tuple[Stack, Stack]) -> None:
+    # The kernel keeps about ten notices that nobody has read; a role that was restarted after those waited for ever.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as role:
+        role.settimeout(60)
+        for _ in range(100):
+            role.sendto(b"READY=1\nMAINPID=0\n", str(pair[0].home.socket_folder / "notify"))
 
 
 def test_a_rolling_restart_replaces_every_role_and_nothing_else(pair: tuple[Stack, Stack]) -> None:
