@@ -118,11 +118,15 @@ class CompletionRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """After the last fault the system was waited for. `seconds` is None when it did not drain in time."""
+    """After the last fault the system was waited for. `seconds` is None when it did not drain.
+
+    `still_seconds` is the longest time in which nothing got done; it may be `within_seconds`.
+    """
 
     entry: ClassVar[str] = "drained"
     seconds: float | None
     within_seconds: float
+    still_seconds: float = 0.0
     waiting_for: str = ""
 
 

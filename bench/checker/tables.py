@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -86,17 +87,40 @@ def read_tables(database_url: str, *, creatives_of: Sequence[str]) -> Tables:
         )
 
 
-def unfinished(database_url: str) -> str | None:
-    """What is not done yet: jobs still run, outbox rows are not marked, ends are untold. Raises Unreadable."""
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What the tables say of work that is not done, in the order in which it is done."""
+
+    judged_offsets: int
+    running_jobs: int
+    unmarked_events: int
+    untold_ends: int
+
+    @property
+    def left(self) -> tuple[int, int, int]:
+        """Falls, read from its front, with everything that is done once no new request comes."""
+        return -self.judged_offsets, self.running_jobs, self.unmarked_events + self.untold_ends
+
+    def __bool__(self) -> bool:
+        return any((self.running_jobs, self.unmarked_events, self.untold_ends))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.running_jobs} running jobs, {self.unmarked_events} outbox rows that are not marked, "
+            f"{self.untold_ends} batches of untold ends"
+        )
+
+
+def unfinished(database_url: str) -> Unfinished:
+    """How far dedup is, jobs that run, outbox rows that are not marked, ends that are untold. Raises Unreadable."""
     with _connection(database_url) as connection:
         row = connection.execute(
-            """SELECT (SELECT count(*) FROM jobs WHERE status = 'running'),
+            """SELECT (SELECT coalesce(sum(next_offset), 0)::bigint FROM dedup_progress),
+                      (SELECT count(*) FROM jobs WHERE status = 'running'),
                       (SELECT count(*) FROM outbox WHERE published_at IS NULL),
                       (SELECT count(*) FROM untold_ends)"""
         ).fetchone()
-    if row is None or not any(row):
-        return None
-    return f"{row[0]} running jobs, {row[1]} outbox rows that are not marked, {row[2]} batches of untold ends"
+    return Unfinished(*(row or (0, 0, 0, 0)))
 
 
 @contextmanager

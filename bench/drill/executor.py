@@ -70,18 +70,21 @@ class Executor:
         undoing: list[tuple[float, int, _Undo]] = []
         with ThreadPoolExecutor(8) as beside:
             running: list[tuple[Fault, Future[bool]]] = []
-            for fault in schedule.faults:
-                self._wait(started + fault.at_seconds, undoing, stopped)
-                if stopped.is_set():
-                    break
-                if fault.kind in self._slow_actions:
-                    running.append((fault, beside.submit(self._slow_actions[fault.kind], fault)))
-                    continue
-                undo = self._apply(fault)
-                if undo is not None:
-                    heapq.heappush(undoing, (time.monotonic() + fault.seconds, next(self._order), undo))
-            self._wait(started + schedule.seconds, undoing, stopped)
-            self._over.set()
+            try:
+                for fault in schedule.faults:
+                    self._wait(started + fault.at_seconds, undoing, stopped)
+                    if stopped.is_set():
+                        break
+                    if fault.kind in self._slow_actions:
+                        running.append((fault, beside.submit(self._slow_actions[fault.kind], fault)))
+                        continue
+                    undo = self._apply(fault)
+                    if undo is not None:
+                        heapq.heappush(undoing, (time.monotonic() + fault.seconds, next(self._order), undo))
+                self._wait(started + schedule.seconds, undoing, stopped)
+            finally:
+                # Also where a second Ctrl-C has ended it: whoever is in a storm leaves it.
+                self._over.set()
             self._stack.heal()
             for fault, future in running:
                 (self.applied if future.result() else self.missed)[fault.kind] += 1

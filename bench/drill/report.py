@@ -85,7 +85,10 @@ class Outcome:
         if self.crashes:
             lines.append(f"BROKEN: role processes ended by an exception of their own: {self.crashes}")
         drained = "not at all" if self.drained_seconds is None else f"in {self.drained_seconds:.1f} s"
-        lines += [f"drained {drained}", str(self.verdict)]
+        lines.append(f"drained {drained}")
+        if self.drained_seconds is None:
+            lines.append("so it was judged at work: findings besides 11 may be of what was not done yet")
+        lines.append(str(self.verdict))
         if not self.ok:
             lines.append(f"run it again: {self.command}")
         return "\n".join(lines)

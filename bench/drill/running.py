@@ -24,8 +24,8 @@ from bench.load.plan import SCRIPTS
 from storage import keys, reference
 from storage.connection import Database
 
-DRAIN_SECONDS: Final = 60.0
-"""Within so long of the last fault's end nothing waits any more."""
+STILL_SECONDS: Final = 60.0
+"""Once the last fault is over, something gets done in every so many seconds until nothing is left to do."""
 _FOLLOWED_JOBS: Final = 20_000
 _WHOLE_ENVELOPES: Final = 5_000
 _PARTNERS: Final = 96
@@ -116,7 +116,7 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
 
 def _end(load: Load, running: "Future[None]") -> None:
     """Let the load have its last answers; where they do not come, the drain will say what is stuck."""
-    wait([running], DRAIN_SECONDS)
+    wait([running], STILL_SECONDS)
     if not running.done():
         load.stop()
     running.result()
@@ -124,10 +124,8 @@ def _end(load: Load, running: "Future[None]") -> None:
 
 def _drain(stack: Stack, healed_at: float) -> Drained:
     """Wait, and count from the healing: servers that come back and requests that are repeated are part of it."""
-    left = max(1.0, DRAIN_SECONDS - (time.monotonic() - healed_at))
-    drained = wait_until_drained(stack.system, within_seconds=left)
-    seconds = None if drained.seconds is None else time.monotonic() - healed_at
-    return replace(drained, seconds=seconds, within_seconds=DRAIN_SECONDS)
+    drained = wait_until_drained(stack.system, within_seconds=STILL_SECONDS)
+    return drained if drained.seconds is None else replace(drained, seconds=time.monotonic() - healed_at)
 
 
 def _kept(stack: Stack) -> Path:

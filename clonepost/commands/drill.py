@@ -26,8 +26,8 @@ def drill(
 ) -> None:
     """Load a stack of its own, harm it as a seed says, heal it, let it drain, and hold it against every invariant.
 
-    Status 1 when an invariant is broken; the command that runs the same again is shown then. Ctrl-C ends the faults
-    early: what happened until then is judged.
+    Status 1 when an invariant is broken; the command that runs the same again is shown then. Ctrl-C or SIGTERM ends
+    the faults early: what happened until then is judged. A second one ends everything at once.
 
     Example:  clonepost drill --minutes 3 --seed 7 --faults kill,lost-commit
     """
@@ -35,8 +35,13 @@ def drill(
 
     progress = Console(stderr=True)
     stopped = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
+        signal.signal(number, stop)
     asked = Drill(minutes, seed, _kinds(faults), rate, folder)
     found = run(asked, lambda line: progress.print(f"  {line}", style="dim"), stopped)
     if as_json:

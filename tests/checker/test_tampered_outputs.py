@@ -182,10 +182,17 @@ def test_11_an_end_that_is_untold(good: Snapshot) -> None:
     assert broken(in_table(good, "untold", plus(job))) == {11: [f"untold_ends {job}"]}
 
 
-def test_11_a_system_that_did_not_drain_in_time(good: Snapshot) -> None:
+def test_11_a_system_that_did_not_drain(good: Snapshot) -> None:
     number = len(good.history.drained)
-    slow = Drained(seconds=None, within_seconds=60, waiting_for="dedup is 3 records behind")
-    assert broken(and_seen(good, slow)) == {11: [f"history drained {number}"]}
+    stuck = Drained(seconds=None, within_seconds=60, still_seconds=61, waiting_for="dedup is 3 records behind")
+    assert broken(and_seen(good, stuck)) == {11: [f"history drained {number}"]}
+
+
+def test_11_a_system_that_stood_still_before_it_had_drained(good: Snapshot) -> None:
+    number = len(good.history.drained)
+    slow = Drained(seconds=500, within_seconds=60, still_seconds=4)
+    assert broken(and_seen(good, slow)) == {}
+    assert broken(and_seen(good, replace(slow, still_seconds=61))) == {11: [f"history drained {number}"]}
 
 
 @pytest.mark.parametrize(("rss_bytes", "threads"), [(100_000_000, 1), (0, 10)])

@@ -34,9 +34,11 @@ def judge(facts: Facts, found: Findings) -> None:
     for job in snapshot.tables.untold:
         found.expect(False, f"untold_ends {job}", "the end of the job still stands as untold")
     for number, drained in enumerate(snapshot.history.drained):
-        in_time = drained.seconds is not None and drained.seconds <= drained.within_seconds
         found.expect(
-            in_time, f"history drained {number}", f"not within {drained.within_seconds:g} s: {drained.waiting_for}"
+            drained.seconds is not None and drained.still_seconds <= drained.within_seconds,
+            f"history drained {number}",
+            f"nothing got done for {drained.still_seconds:.0f} s, {drained.within_seconds:g} are allowed: "
+            f"{drained.waiting_for or 'it went on then'}",
         )
     samples: dict[str, list[Sampled]] = defaultdict(list)
     for sample in snapshot.history.sampled:
