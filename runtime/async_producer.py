@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from runtime.broker_watch import BrokerWatch
 from runtime.errors import BrokerUnavailable
 from runtime.framing import Framing
 from runtime.kafka import new_producer, producer_config
@@ -48,7 +49,7 @@ class AsyncProducer:
         self._closed = False
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
-        self._producer: Producer = new_producer(settings, **changes)
+        self._connect()
         loop.call_soon_threadsafe(self._serve)
 
     def send(self, record: Outgoing, delivered: Delivered) -> None:
@@ -111,7 +112,7 @@ class AsyncProducer:
         if self._closed:
             return
         self._producer.poll(0)
-        if self._broken:
+        if self._broken or self._watch.lost:
             self._replace()
         try:
             while self._acknowledged:
@@ -124,10 +125,16 @@ class AsyncProducer:
             self._busy = len(self._producer) > 0 or bool(self._acknowledged or self._failed)
             self._timer = self._loop.call_later(_BUSY_SECONDS if self._busy else _IDLE_SECONDS, self._serve)
 
+    def _connect(self) -> None:
+        self._watch = BrokerWatch()
+        self._producer: Producer = new_producer(self._settings, **self._changes, **self._watch.config())
+
     def _replace(self) -> None:
-        # An idempotent producer that lost its sequence cannot go on; records that were queued report their failure.
+        # An idempotent producer that lost its sequence cannot go on, nor one without brokers; records that were queued
+        # report their failure.
         _log.warning("producer_replaced")
-        old, self._producer = self._producer, new_producer(self._settings, **self._changes)
+        old = self._producer
+        self._connect()
         self._broken = False
         threading.Thread(target=_abandon, args=(old,), name="abandoned-producer", daemon=True).start()
 

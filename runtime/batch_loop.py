@@ -20,6 +20,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from runtime import metrics
 from runtime.backoff import full_jitter
+from runtime.broker_watch import BrokerWatch
 from runtime.damaged import UNREADABLE, DamagedPartitions
 from runtime.errors import Fatal, Retryable
 from runtime.failpoint import failpoint
@@ -77,7 +78,10 @@ class BatchLoop:
         committed offset is not in the log any more, the loop goes on at the first record that is.
         """
         changes = {"auto.offset.reset": "earliest"} if losable else {}
-        self._consumer: Consumer = new_consumer(settings, group=stage, on_commit=self._on_commit, **changes)
+        self._watch = BrokerWatch()
+        self._consumer: Consumer = new_consumer(
+            settings, group=stage, on_commit=self._on_commit, **changes, **self._watch.config()
+        )
         self._handler = handler
         self._framing = framing
         self._stage = stage
@@ -100,6 +104,11 @@ class BatchLoop:
             while not self._stopping.is_set():
                 self._damaged.look_again()
                 batch = self._read()
+                if self._watch.lost:
+                    raise Fatal(
+                        "the Kafka client has lost every broker and does not find back (librdkafka issue 5301): a "
+                        "restart heals that"
+                    )
                 if (batch.records or batch.ends) and self._handle(batch):
                     failpoint("loop.handled")
                     self._commit(batch)

@@ -4,6 +4,7 @@ Fixed means fixed: a `KAFKA_*` variable may set security, addresses and sizes, n
 isolation. A contradiction raises `Fatal` when the client is built.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -113,6 +114,11 @@ def new_consumer(settings: Settings, *, group: str, **changes: Any) -> Consumer:
     """A consumer that stores and commits offsets only when told to."""
     with _told_plainly():
         return Consumer(consumer_config(settings, group=group, **changes))
+
+
+def abandon(consumer: Consumer) -> None:
+    """Close a consumer that is not needed any more, without waiting: one that has lost its brokers may not end."""
+    threading.Thread(target=consumer.close, name="abandoned-consumer", daemon=True).start()
 
 
 def new_admin(settings: Settings) -> AdminClient:

@@ -25,6 +25,7 @@ from runtime.settings import Settings
 from schemas.topics import Topic
 
 _REQUEST_SECONDS: Final = 10.0
+_OLD_SECONDS: Final = 30.0
 _PROBE_GROUP: Final = "readiness-probe"
 
 
@@ -42,7 +43,7 @@ class KafkaAdmin:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._prefix = settings.topic_prefix
-        self._client: AdminClient = new_admin(settings)
+        self._connect()
 
     def create_topics(self, topics: Iterable[Topic], *, replication_factor: int = -1) -> None:
         """Create what is missing and wait until every partition has a leader. Existing topics are left as they are.
@@ -64,7 +65,7 @@ class KafkaAdmin:
                 _answer(future)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise _outage(error) from error
+                    raise self._outage(error) from error
         self._await_leaders([self._prefix + topic.name for topic in wanted])
 
     def topic(self, name: str) -> TopicState:
@@ -74,7 +75,7 @@ class KafkaAdmin:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise Fatal(f"topic {name} does not exist: create the topics with `clonepost doctor --fix`") from error
-            raise _outage(error) from error
+            raise self._outage(error) from error
         most, least = (
             description.topic_id.get_most_significant_bits(),
             description.topic_id.get_least_significant_bits(),
@@ -91,7 +92,7 @@ class KafkaAdmin:
         try:
             partitions = len(self._described(name).partitions)
         except KafkaException as error:
-            raise _outage(error) from error
+            raise self._outage(error) from error
         if partitions == 0:
             raise BrokerUnavailable(f"kafka: no partition of {name} is known yet")
         return self._offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no annotations there
@@ -128,7 +129,7 @@ class KafkaAdmin:
         try:
             offsets = {place.partition: _answer(future).offset for place, future in futures.items()}
         except KafkaException as error:
-            raise _outage(error) from error
+            raise self._outage(error) from error
         if min(offsets.values(), default=0) < 0:
             raise BrokerUnavailable(f"kafka: the offsets of {name} are not known yet")
         return offsets
@@ -140,7 +141,7 @@ class KafkaAdmin:
             try:
                 topics = self._client.list_topics(timeout=_REQUEST_SECONDS).topics
             except KafkaException as error:
-                raise _outage(error) from error
+                raise self._outage(error) from error
             if all(
                 name in topics
                 and topics[name].partitions
@@ -162,8 +163,19 @@ class KafkaAdmin:
         """Whether metadata lists a broker, right now."""
         try:
             return bool(self._client.list_topics(timeout=1.0).brokers)
-        except KafkaException:
+        except KafkaException as error:
+            self._outage(error)
             return False
+
+    def _connect(self) -> None:
+        self._client: AdminClient = new_admin(self._settings)
+        self._connected_at = time.monotonic()
+
+    def _outage(self, error: KafkaException) -> BrokerUnavailable:
+        # It may be the client alone that finds no broker any more (runtime.broker_watch); nobody hears its statistics.
+        if time.monotonic() - self._connected_at > _OLD_SECONDS:
+            self._connect()
+        return _outage(error)
 
 
 def wait_until_ready(settings: Settings, *, timeout_seconds: float) -> None:

@@ -10,9 +10,10 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.backoff import full_jitter
+from runtime.broker_watch import BrokerWatch
 from runtime.errors import BrokerUnavailable, RegistryUnavailable
 from runtime.framing import Framing
-from runtime.kafka import new_consumer
+from runtime.kafka import abandon, new_consumer
 from runtime.record import raw_bytes
 from runtime.settings import Settings
 
@@ -41,15 +42,14 @@ class ReplyConsumer:
         `receive` is called on the loop with the values of many replies at once.
         """
         self.partition: Final = random.randrange(partitions)  # noqa: S311 -- spreads processes, guards nothing
+        self._settings = settings
         self._topic = topic
         self._loop = loop
         self._receive = receive
         self._framing = framing
         self._stopping = threading.Event()
         self._astray = False
-        self._consumer: Consumer = new_consumer(
-            settings, group="replies", **{"enable.partition.eof": False, "fetch.wait.max.ms": 50}
-        )
+        self._connect()
         self._assign_end()
         self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
         self._thread.start()
@@ -58,6 +58,11 @@ class ReplyConsumer:
         """Stop reading."""
         self._stopping.set()
         self._thread.join(5)
+
+    def _connect(self) -> None:
+        self._watch = BrokerWatch()
+        changes = {"enable.partition.eof": False, "fetch.wait.max.ms": 50, **self._watch.config()}
+        self._consumer: Consumer = new_consumer(self._settings, group="replies", **changes)
 
     def _assign_end(self) -> None:
         place = TopicPartition(self._topic, self.partition)
@@ -70,6 +75,12 @@ class ReplyConsumer:
     def _run(self) -> None:
         waits = full_jitter(first_seconds=0.1, cap_seconds=2.0)
         while not self._stopping.is_set():
+            if self._watch.lost:
+                # Whoever waited for a reply meanwhile has answered 202.
+                _log.warning("client_replaced", client="replies")
+                abandon(self._consumer)
+                self._connect()
+                self._astray = True
             if self._astray and not self._found_again():
                 self._stopping.wait(next(waits))
                 continue

@@ -5,7 +5,9 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, TopicPartition
 
-from runtime.kafka import new_consumer
+from runtime.broker_watch import BrokerWatch
+from runtime.errors import BrokerUnavailable
+from runtime.kafka import abandon, new_consumer
 from runtime.record import Record
 from runtime.settings import Settings
 
@@ -24,12 +26,15 @@ def read_from(settings: Settings, topic: str, start_offsets: Mapping[int, int]) 
 
 
 def _read(settings: Settings, topic: str, start_offsets: Mapping[int, int], *, until_end: bool) -> Iterator[Record]:
-    consumer: Consumer = new_consumer(settings, group="tail")
+    watch = BrokerWatch()
+    consumer: Consumer = new_consumer(settings, group="tail", **watch.config())
     consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in start_offsets.items()])
     ended: set[int] = set()
     try:
         while not (until_end and len(ended) == len(start_offsets)):
             message = consumer.poll(_POLL_SECONDS)
+            if watch.lost:
+                raise BrokerUnavailable(f"kafka: the client that reads {topic} has lost its brokers; start again")
             if message is None:
                 continue
             error = message.error()
@@ -38,4 +43,4 @@ def _read(settings: Settings, topic: str, start_offsets: Mapping[int, int], *, u
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(message.partition() or 0)
     finally:
-        consumer.close()
+        abandon(consumer)

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from runtime.errors import BrokerUnavailable, Fatal
 from runtime.failpoint import failpoint
 from runtime.framing import Framing
-from runtime.kafka import new_consumer, new_producer
+from runtime.kafka import abandon, new_consumer, new_producer
 from runtime.publishing import Outgoing, on_the_wire
 from runtime.record import header_pairs
 from runtime.settings import Settings
@@ -81,12 +81,9 @@ class LogReader:
     """Reads a topic's committed records from given offsets up to its ends, as often as asked."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        # A group is named because the client wants one; nothing is ever committed to it. The end behind a transaction's
-        # marker is told by the answer to a fetch that found no more: the broker must not keep that for long, since the
-        # next event waits for it.
-        self._consumer: Consumer = new_consumer(settings, group="relay-reader", **{"fetch.wait.max.ms": 20})
+        self._settings = settings
         self._topic = topic
-        self._assigned: dict[int, int] = {}
+        self._connect()
 
     def read(
         self, start_offsets: Mapping[int, int], end_offsets: Mapping[int, int]
@@ -96,6 +93,28 @@ class LogReader:
         The pairs tell where each partition's reading ended, past transaction markers. Raises BrokerUnavailable when the
         ends are not reached in time and Fatal when the log starts after a start offset.
         """
+        try:
+            yield from self._read(start_offsets, end_offsets)
+        except BrokerUnavailable:
+            # It may be this client alone that stands still: what it is cannot be seen, so the next read has a new one.
+            abandon(self._consumer)
+            self._connect()
+            raise
+
+    def close(self) -> None:
+        """Close the consumer."""
+        self._consumer.close()
+
+    def _connect(self) -> None:
+        # A group is named because the client wants one; nothing is ever committed to it. The end behind a transaction's
+        # marker is told by the answer to a fetch that found no more: the broker must not keep that for long, since the
+        # next event waits for it.
+        self._consumer: Consumer = new_consumer(self._settings, group="relay-reader", **{"fetch.wait.max.ms": 20})
+        self._assigned: dict[int, int] = {}
+
+    def _read(
+        self, start_offsets: Mapping[int, int], end_offsets: Mapping[int, int]
+    ) -> Iterator[Logged | tuple[int, int]]:
         if self._assigned != dict(start_offsets):
             self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in start_offsets.items()])
         following = dict(start_offsets)
@@ -103,7 +122,6 @@ class LogReader:
         until = time.monotonic() + _READ_SECONDS
         while waiting:
             if time.monotonic() > until:
-                self._assigned = {}
                 raise BrokerUnavailable(f"kafka: {self._topic} could not be read to its end")
             # One poll and then what is there: `consume` alone would wait to fill its batch.
             first = self._consumer.poll(0.05)
@@ -121,16 +139,11 @@ class LogReader:
                         "events cannot be checked."
                     )
                 else:
-                    self._assigned = {}
                     raise BrokerUnavailable(f"kafka: reading {self._topic}: {error.name()}")
                 if partition in waiting and following[partition] >= end_offsets[partition]:
                     waiting.discard(partition)
         self._assigned = following
         yield from following.items()
-
-    def close(self) -> None:
-        """Close the consumer."""
-        self._consumer.close()
 
 
 def _event_id(headers: Sequence[tuple[str, bytes | None]]) -> uuid.UUID | None:
