@@ -3,6 +3,8 @@
 .PHONY: help setup up down status test check unit lint types imports planted format image
 
 BIN := .venv/bin
+# Some images set this. Every process here would then compile what it imports anew: half of what its start costs.
+unexport PYTHONDONTWRITEBYTECODE
 # Extra arguments: make up UP="--no-demo --port 8081", make unit TESTS="tests/dedup -k replay"
 UP ?=
 TESTS ?=

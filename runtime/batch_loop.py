@@ -147,7 +147,8 @@ class BatchLoop:
         elif error.code() in _LOST_RECORDS:
             raise Fatal(
                 f"{place.topic}[{place.partition}]: the committed offset is not in the log any more, so records were "
-                f"lost to retention. Run `clonepost lag`, decide, then reset the group {self._stage} by hand."
+                f"lost to retention. Run `clonepost lag`, decide, then reset the group {self._stage} by hand. "
+                f"The client says at {offset}: {error.str()}"
             )
         elif error.fatal():
             raise Fatal(f"kafka client failed for good: {error.name()}; the process must be restarted")

@@ -36,6 +36,8 @@ SHARED = pytest.StashKey[SharedServers]()
 def pytest_configure(config: pytest.Config) -> None:
     """A SIGTERM ends the run like a Ctrl-C: with the servers stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A broker that lives for minutes does not win back what the second compiler takes: half of what its start costs.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
         config.stash[SHARED] = SharedServers({"kafka": kafka_server, "postgres": postgres_server})
 

@@ -23,8 +23,11 @@ from storage.migrate import upgrade
 from tests.awaiting import eventually
 
 TEMPLATE: Final = "template_clonepost"
-# Several workers have pipelines of five processes each.
-_MAX_CONNECTIONS: Final = "max_connections=500"
+# Several workers have pipelines of five processes each. Nobody kills this server, so nothing need survive that.
+_POSTGRES: Final = ("max_connections=500", "fsync=off", "full_page_writes=off")
+# Nobody kills this broker either. On a machine with no time to spare it may say nothing for longer than the stack's
+# 3 s, and would be put out and let in again: every partition changes its leader, which no test has asked for.
+_KAFKA: Final = ("--override", "broker.session.timeout.ms=60000")
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def embedded_kafka(folder: Path) -> Iterator[str]:
     """A broker of the embedded stack."""
     server = KafkaServer(folder, class_path=class_path(), port=free_port(), controller_port=free_port())
     server.prepare()
-    child = Child("kafka", server.command(), log=folder / "log")
+    child = Child("kafka", [*server.command(), *_KAFKA], log=folder / "log")
     child.start()
     try:
         probe = Settings(kafka={"bootstrap.servers": server.bootstrap_servers, "log_level": "0"})
@@ -98,7 +101,7 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
     """A Postgres server of the embedded stack."""
     server = PostgresServer(folder / "data", folder / "run")
     server.prepare()
-    command = [*server.command(), "-c", _MAX_CONNECTIONS]
+    command = [*server.command(), *(part for setting in _POSTGRES for part in ("-c", setting))]
     child = Child("postgres", command, log=folder.parent / "pg.log", account=server.account)
     child.start()
     try:
@@ -122,6 +125,6 @@ def _kafka_in_docker() -> Iterator[str]:
 def _postgres_in_docker() -> Iterator[str]:
     from testcontainers.postgres import PostgresContainer
 
-    container = PostgresContainer("postgres:18", driver=None).with_command(f"postgres -c {_MAX_CONNECTIONS}")
+    container = PostgresContainer("postgres:18", driver=None).with_command(" -c ".join(("postgres", *_POSTGRES)))
     with container:
         yield container.get_connection_url()
