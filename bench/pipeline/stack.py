@@ -1,7 +1,6 @@
 """A stack for the measurement alone, run as `clonepost up` runs it."""
 
 import os
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from types import MappingProxyType
 import psutil
 from pydantic import SecretStr
 
+from bench.pipeline.interrupting import interruptible
 from clonepost.environment import quiet, settings_from
 from clonepost.localstack.home import Home, find_process
 from clonepost.localstack.supervisor import Options, Supervisor
@@ -44,16 +44,11 @@ def running_stack(
         environment = {**os.environ, "CLONEPOST_GENERATOR": "instant", "CLONEPOST_RATE_LIMITS": "false", **changes}
         supervisor = Supervisor(home, Options(environment), say)
 
-        def interrupt(_number: int, _frame: object) -> None:
-            supervisor.request_stop()
-            raise KeyboardInterrupt
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, interrupt)
         try:
-            supervisor.start()
-            threading.Thread(target=supervisor.watch, daemon=True).start()
-            yield _stack(supervisor.addresses, home)
+            with interruptible(supervisor.request_stop):
+                supervisor.start()
+                threading.Thread(target=supervisor.watch, daemon=True).start()
+                yield _stack(supervisor.addresses, home)
         finally:
             supervisor.stop()
 
