@@ -23,6 +23,7 @@ from runtime.settings import Settings, kafka_client_settings
 from schemas.topics import ALL_TOPICS
 from storage.admin import create_database, drop_database
 from storage.connection import Database
+from tests.lanes import Lanes
 from tests.servers import TEMPLATE, database_at, kafka_server, postgres_server
 from tests.shared import Server, SharedServers, address_of
 
@@ -48,10 +49,16 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["shared_servers"] = str(node.config.stash[SHARED].folder)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes | None:
+    """How `--dist loadscope` deals out the modules."""
+    return Lanes(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest first, or one worker would end long after the others."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """What takes longest first, or one worker would end long after the others; the drill before all."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, "/drill/" not in item.nodeid))
     names = Counter(item.nodeid for item in items)
     if shared := [name for name, count in names.items() if count > 1]:
         # Workers are told names: they would run the first of each and pass the others over in silence.

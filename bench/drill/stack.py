@@ -32,7 +32,7 @@ from runtime.errors import ClonepostError
 _TEND_SECONDS: Final = 0.05
 _RESTART_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 12.0
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 180.0
 _DATABASE: Final = "clonepost"
 
 PACE: Final[Mapping[str, str]] = {
@@ -156,7 +156,7 @@ class Stack:
         self.await_ready()
 
     def await_ready(self) -> None:
-        """Wait until both API processes are ready. Raises ClonepostError when that takes more than a minute."""
+        """Wait until both API processes are ready. Raises ClonepostError when that takes more than three minutes."""
         until = time.monotonic() + _READY_SECONDS
         for url in self.urls:
             while not _ready(url):

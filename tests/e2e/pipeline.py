@@ -40,7 +40,9 @@ class Tenant:
     post_id: uuid.UUID = field(default_factory=uuid.uuid4)
     api_key: str = ""
 
-    def lines(self, *, credit: int = 1_000_000, language: str = "en", layer_format: str = "video") -> list[str]:
+    def lines(
+        self, *, credit: int = 1_000_000, language: str = "en", layer_format: str = "video", running_jobs: int = 1_000
+    ) -> list[str]:
         """Its reference data."""
         org, project = str(self.org_id), str(self.project_id)
         brand: dict[str, Any] = {"name": "Luma", "product": "vitamin C serum", "benefits": ["brightens in a week"]}
@@ -51,7 +53,7 @@ class Tenant:
             {"startMs": 9000, "endMs": 12000, "text": "Link in bio."},
         ]
         rows: list[dict[str, Any]] = [
-            {"type": "organization", "id": org, "name": "Acme"},
+            {"type": "organization", "id": org, "name": "Acme", "maxRunningJobs": running_jobs},
             {"type": "project", "id": project, "organizationId": org, "name": "Luma", "brand": brand},
             {
                 "type": "layer",

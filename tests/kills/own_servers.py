@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import psutil
 
@@ -20,11 +19,9 @@ from runtime.kafka_admin import wait_until_ready
 from runtime.settings import Settings
 from storage.admin import answers, create_database
 from storage.migrate import upgrade
-from tests.awaiting import eventually
+from tests.awaiting import BOUND_SECONDS, eventually
 from tests.kills.proxy import Proxy
 from tests.servers import TEMPLATE, database_at
-
-_BOUND_SECONDS: Final = 60.0
 
 
 class OwnServer:
@@ -39,21 +36,21 @@ class OwnServer:
         """Start it on its data; returns when it answers."""
         self._prepare()
         self._child.start()
-        eventually(self._ready, what=f"{self._child.state.role} answers", bound_seconds=_BOUND_SECONDS)
+        eventually(self._ready, what=f"{self._child.state.role} answers")
 
     def kill(self) -> None:
         """SIGKILL it alone; returns when whatever it had started has noticed."""
         process = psutil.Process(self._child.state.pid)
         children = process.children(recursive=True)
         os.kill(process.pid, signal.SIGKILL)
-        self._child.await_stop(_BOUND_SECONDS)
-        _, alive = psutil.wait_procs(children, timeout=_BOUND_SECONDS)
+        self._child.await_stop(BOUND_SECONDS)
+        _, alive = psutil.wait_procs(children, timeout=BOUND_SECONDS)
         assert not alive
 
     def stop(self) -> None:
         """Stop it cleanly, at once."""
         self._child.ask_to_stop()
-        self._child.await_stop(_BOUND_SECONDS)
+        self._child.await_stop(BOUND_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from bench.checker import Recorder, System, check, wait_until_drained
 from bench.load import Analyst, Load, Operation, Tenant, make_tenants, plan, reference_lines
 from bench.load.plan import WEIGHTS
 from storage import keys, reference
+from tests.awaiting import BOUND_SECONDS
 from tests.e2e.pipeline import Pipeline
 
 LEAST_OPERATIONS: Final = 400
 """Of which more than 200 are jobs."""
 _MOST_OPERATIONS: Final = 20_000
-_PAUSE_SECONDS: Final = 0.03
+_PAUSE_SECONDS: Final = 0.1
 
 
 def hire(pipeline: Pipeline, *, seed: int) -> list[Tenant]:
@@ -61,7 +62,7 @@ def trial(
         except BaseException:
             load.stop()
             raise
-        drained = wait_until_drained(system)
+        drained = wait_until_drained(system, within_seconds=BOUND_SECONDS)
         recorder.add(drained)
         if drained.seconds is not None:
             # Else a job may never end, and neither would this.

@@ -105,7 +105,7 @@ def pair() -> Iterator[tuple[Stack, Stack]]:
         foreground = second.command("up", "--no-demo")
         try:
             assert detached.wait() == 0, first.output("up").read_text()
-            eventually(second.answers, what="the second stack is up", bound_seconds=120)
+            eventually(second.answers, what="the second stack is up")
             yield first, second
         finally:
             for stack in (first, second):
@@ -137,11 +137,16 @@ def test_what_is_killed_is_restarted(pair: tuple[Stack, Stack], role: str) -> No
     before.kill()
 
     def restarted() -> bool:
-        (process,) = [one for one in stack.status()["processes"] if one["role"] == role]
-        return bool(process["restarts"] == 1 and process["state"] == "running" and process["pid"] != before.pid)
+        # The file that `status` shows: a command is a second of processor each time.
+        state = stack.home.read()
+        assert state is not None
+        (process,) = [one for one in state.processes if one.role == role]
+        return process.restarts == 1 and process.state == "running" and process.pid != before.pid
 
     eventually(restarted, what=f"{role} runs again")
     eventually(stack.answers, what="the stack is ready again")
+    (shown,) = [one for one in stack.status()["processes"] if one["role"] == role]
+    assert (shown["restarts"], shown["state"], shown["pid"]) == (1, "running", stack.process(role).pid)
     assert {process["restarts"] for process in other.status()["processes"]} == {0}
 
 
@@ -174,8 +179,10 @@ def test_a_killed_supervisor_blocks_nothing_and_loses_nothing(pair: tuple[Stack,
         connection.execute("CREATE TABLE kept (value int)")
     topic = topic_id(addresses["kafka"])
     left_behind = stack.family()
-    stack.process("supervisor").kill()
-    eventually(lambda: stack.fails("status", code=3), what="the stack is seen to be unsupervised")
+    supervisor = stack.process("supervisor")
+    supervisor.kill()
+    eventually(lambda: not living([supervisor]), what="the supervisor has ended")
+    stack.fails("status", code=3)
     assert "Its supervisor was killed" in stack.output("status").read_text()
     assert {process["state"] for process in stack.status()["processes"]} == {"orphaned"}
 

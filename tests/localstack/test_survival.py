@@ -54,7 +54,7 @@ class Partner:
             envelope: dict[str, Any] = self("GET", f"/v1/jobs/{job}", headers={"Prefer": "wait=5"}).json()
             return envelope if envelope["status"] != "running" else None
 
-        return eventually(look, what=f"job {job} ends", bound_seconds=120)
+        return eventually(look, what=f"job {job} ends")
 
 
 def test_jobs_survive_down_and_up(stack: Stack) -> None:
@@ -79,9 +79,7 @@ def test_jobs_survive_down_and_up(stack: Stack) -> None:
     job = accepted.json()["jobId"]
     partner.ended(job)
     kept = ("/v1/jobs/" + job, f"/v1/content/{first}", f"/v1/content/{first}/progress")
-    eventually(
-        lambda: partner("GET", kept[-1]).json()["stage"] == "finalizing", what="its assets are made", bound_seconds=120
-    )
+    eventually(lambda: partner("GET", kept[-1]).json()["stage"] == "finalizing", what="its assets are made")
     before = [partner("GET", path).content for path in kept]
     ledger = ("credits", "ledger", "--organization", organization, "--json")
     entries = json.loads(stack.succeeds(*ledger))
