@@ -144,7 +144,7 @@ class BatchLoop:
         elif error.code() == KafkaError._PARTITION_EOF:
             if not self._damaged.holds_back(place, offset):
                 batch.ends[place] = offset
-        elif error.code() in _LOST_RECORDS:
+        elif error.code() in _LOST_RECORDS and not self._damaged.stands(place):
             raise Fatal(
                 f"{place.topic}[{place.partition}]: the committed offset is not in the log any more, so records were "
                 f"lost to retention. Run `clonepost lag`, decide, then reset the group {self._stage} by hand. "

@@ -1,8 +1,11 @@
 """Partitions that hold something unreadable: bytes that do not match their checksum, or cannot be unpacked.
 
-The client reports it and goes on behind it: a commit would then pass the record for good. Here the partition stands:
-nothing from there on is handed out, the others go on, and it is read again from there until it can be read. The cause
-may pass (a bad cable, a replica that takes over), or it is somebody's to repair.
+The client reports it and goes on behind it: a commit would then pass the record for good. It may also lose its place:
+librdkafka (2.16) skips too little of what it could not read, takes the rest for the next batch, and fetches from an
+offset that is made of bytes. The broker does not have that, and the client gives the partition up as lost.
+
+Here the partition stands: nothing from there on is handed out, the others go on, and it is read again from there until
+it can be read. The cause may pass (a bad cable, a replica that takes over), or it is somebody's to repair.
 """
 
 import time
@@ -92,15 +95,25 @@ class DamagedPartitions:
             damage.look_at = now + next(damage.waits)
             there = ClientPartition(place.topic, place.partition, damage.offset)
             try:
-                low, _ = self._consumer.get_watermark_offsets(there, timeout=_ASK_SECONDS)
-                self._consumer.seek(there)
+                low, end = self._consumer.get_watermark_offsets(there, timeout=_ASK_SECONDS)
+                self._go_to(there)
                 self._consumer.resume([there])
             except KafkaException as error:
                 _log.warning("seek_failed", stage=self._stage, topic=place.topic, error=error.args[0].name())
                 continue
-            if low > damage.offset:
+            if not low <= damage.offset < end:
                 # Somebody has deleted it: from here on that is a lost record like any other.
                 self._heal(place)
+
+    def _go_to(self, there: ClientPartition) -> None:
+        try:
+            self._consumer.seek(there)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:
+                raise
+            # The client has given the partition up: it takes no place in it until it is assigned anew.
+            self._consumer.incremental_unassign([there])
+            self._consumer.incremental_assign([there])
 
     def _heal(self, place: TopicPartition) -> None:
         damage = self._damaged.pop(place)
