@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Final
 
@@ -11,6 +11,7 @@ from bench.generation.bars import bars
 from bench.generation.bars.verdict import Tally
 from bench.generation.corpus import Half, brands, sources
 from bench.generation.trial import Trial, run
+from consumers.generation.standalone import standalone
 
 SIZES: Final = (1, 3, 5, 10)
 MODES: Final = ("fork", "reimagine")
@@ -83,13 +84,15 @@ def _trials(half: Half, size: int, languages: Sequence[str], every: int) -> Iter
             for language in languages:
                 all_brands = brands(language)
                 yield run(
-                    item.source,
-                    all_brands[(number + size) % len(all_brands)],
-                    mode=mode,
-                    variations=size,
-                    ordinal=number // len(all_brands) * len(SIZES) + SIZES.index(size),
-                    language=language,
-                    layer_format="slideshow" if number % 5 == 4 else "video",
+                    standalone(
+                        item.source,
+                        all_brands[(number + size) % len(all_brands)],
+                        mode=mode,
+                        variations=size,
+                        ordinal=number // len(all_brands) * len(SIZES) + SIZES.index(size),
+                        language=language,
+                        layer_format="slideshow" if number % 5 == 4 else "video",
+                    )
                 )
 
 
@@ -100,12 +103,14 @@ def _across(half: Half, results: Results, languages: Sequence[str], modes: Seque
             for mode in modes:
                 trials = [
                     run(
-                        items[(3 * job) % len(items)].source,
-                        brand,
-                        mode=mode,
-                        variations=3,
-                        ordinal=job,
-                        language=language,
+                        standalone(
+                            items[(3 * job) % len(items)].source,
+                            brand,
+                            mode=mode,
+                            variations=3,
+                            ordinal=job,
+                            language=language,
+                        )
                     )
                     for job in range(_JOBS)
                 ]
@@ -116,12 +121,8 @@ def _across(half: Half, results: Results, languages: Sequence[str], modes: Seque
 def _override(trial: Trial, size: int, results: Results) -> None:
     """The same job with overrides: they stand byte for byte, and the same job again is the same."""
     overrides = {"caption": " A caption <b> of ours\n", "cta": "", "voiceOverScript": "Say {this}."}
-    given = run(
-        trial.source, trial.brand, mode=trial.mode, variations=size, language=trial.language, overrides=overrides
-    )
+    given = run(replace(trial.job, overrides=overrides))
     stands = [all(one.creative[name] == text for name, text in overrides.items()) for one in given.made]
     results.add("fit: overrides byte for byte", size, (sum(stands), len(stands)))
-    first, again = (
-        run(trial.source, trial.brand, mode=trial.mode, variations=size, language=trial.language) for _ in range(2)
-    )
+    first, again = run(trial.job), run(trial.job)
     results.add("the same in a fresh process", size, (int(first.made == again.made), 1))

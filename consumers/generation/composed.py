@@ -20,7 +20,7 @@ from consumers.generation.generators import GenerationFailed, Made, Order, Repor
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.planning.capability import capability
 from consumers.generation.planning.plan import plan
-from consumers.generation.realise import Assignment, Reader, Realiser, Texts, Unusable
+from consumers.generation.realise import MOST_TRIES, Assignment, Reader, Realiser, Texts, Unusable
 from schemas.errors import ErrorCode
 from schemas.ids import JobId, variation_id
 from storage.material import Material
@@ -70,6 +70,8 @@ class ComposedGenerator:
     def __init__(
         self, realiser: Realiser, *, waits: bool, lease_ahead: int | None, reader: Reader | None = None
     ) -> None:
+        if not 1 <= realiser.tries <= MOST_TRIES:
+            raise ValueError(f"{realiser.name} asks for {realiser.tries} tries; 1 to {MOST_TRIES} are allowed.")
         self._realiser = realiser
         self._reader = reader
         self.name = realiser.name
@@ -80,7 +82,7 @@ class ComposedGenerator:
         self._lock = threading.Lock()
 
     def generate(self, order: Order, report: ReportStep) -> Made:
-        """One creative. Raises GenerationFailed QUALITY_GATE with the bar's name when the last try misses a bar."""
+        """One creative. Raises GenerationFailed QUALITY_GATE with the bar's name when its last try misses a bar."""
         material = order.material
         if material is None:
             raise AssertionError("this generator asks for material")

@@ -3,11 +3,14 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from consumers.generation.analysis.premise import Premise
 from consumers.generation.gate.finding import Finding
 from consumers.generation.planning.brief import VariationBrief
+
+MOST_TRIES: Final = 4
+"""What fails at the gate is tried again, at most three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Realiser(Protocol):
 
     @property
     def name(self) -> str:
-        """With the version, as events show it: `embedded/3`."""
+        """With the version, as events show it: `embedded/4`."""
         ...
 
     @property
@@ -77,7 +80,7 @@ class Realiser(Protocol):
 
     @property
     def tries(self) -> int:
-        """How many assignments a variation gets: the first, and those that carry findings."""
+        """How many assignments a variation gets, at most MOST_TRIES: the first, and those that carry findings."""
         ...
 
     def realise(self, assignment: Assignment) -> Texts:

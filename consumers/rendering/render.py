@@ -56,9 +56,52 @@ def render(order: RenderOrder, keep: Keep, *, clip: Frame = CLIP, card: Frame = 
     _slideshow(order, keep, card) if order.layer_format == "slideshow" else _clip(order, keep, clip)
 
 
+@dataclass(frozen=True, slots=True)
+class _Directed:
+    """A clip before it is encoded: who says what when, and what is seen meanwhile."""
+
+    clip_ms: int
+    script: list[str]
+    said: voice.VoiceOver | None
+    shown: list[Cue]
+    stretches: list[Stretch]
+    burnt: list[Timed]
+    sheet: Asset
+
+
+def contact_sheet(order: RenderOrder, *, clip: Frame = CLIP, card: Frame = CARD) -> Asset:
+    """The contact sheet alone, as `render` makes it."""
+    if order.layer_format == "slideshow":
+        return _dealt(order, card, Lettered())[1]
+    return _directed(order, clip, Lettered()).sheet
+
+
 def _clip(order: RenderOrder, keep: Keep, frame: Frame) -> None:
-    lettered, creative = Lettered(), order.creative
-    script = voice.sentences(str(creative.get("voiceOverScript") or ""))
+    lettered = Lettered()
+    made = _directed(order, frame, lettered)
+    keep(made.sheet)
+    said, clip_ms = made.said, made.clip_ms
+    sound = np.zeros(0, np.float32) if said is None else said.samples
+    notes = lettered.notes()
+    if made.script and said is None:
+        notes.append(f"No voice-over: the voice speaks English only, and the layer's language is {order.language}.")
+    if clip_ms > order.duration_ms:
+        notes.append("The last shot is held: the script takes longer to say or to read than durationMs.")
+    facts = {
+        "width": frame.width,
+        "height": frame.height,
+        "durationMs": clip_ms,
+        "voiceOverMs": 0 if said is None else said.duration_ms,
+        "notes": notes,
+    }
+    film = video(frame, made.stretches, made.burnt, sound, clip_ms)
+    keep(Asset("video.mp4", "video", "video/mp4", film, facts))
+    text = vtt(made.shown).encode()
+    keep(Asset("captions.vtt", "captions", "text/vtt", text, {"language": order.language, "cues": len(made.shown)}))
+
+
+def _directed(order: RenderOrder, frame: Frame, lettered: Lettered) -> _Directed:
+    script = voice.sentences(str(order.creative.get("voiceOverScript") or ""))
     clip_ms = max(order.duration_ms, needed_ms(script))
     said: voice.VoiceOver | None = None
     spoken: list[Spoken] = []
@@ -77,23 +120,8 @@ def _clip(order: RenderOrder, keep: Keep, frame: Frame) -> None:
         for start, end, layer in burnt:
             if start <= middle < end:
                 layer.over(picture)
-    keep(_sheet(order, found, pictures, clip_ms, lettered))
-    sound = np.zeros(0, np.float32) if said is None else said.samples
-    notes = lettered.notes()
-    if script and said is None:
-        notes.append(f"No voice-over: the voice speaks English only, and the layer's language is {order.language}.")
-    if clip_ms > order.duration_ms:
-        notes.append("The last shot is held: the script takes longer to say or to read than durationMs.")
-    facts = {
-        "width": frame.width,
-        "height": frame.height,
-        "durationMs": clip_ms,
-        "voiceOverMs": 0 if said is None else said.duration_ms,
-        "notes": notes,
-    }
-    keep(Asset("video.mp4", "video", "video/mp4", video(frame, stretches, burnt, sound, clip_ms), facts))
-    text = vtt(shown).encode()
-    keep(Asset("captions.vtt", "captions", "text/vtt", text, {"language": order.language, "cues": len(shown)}))
+    sheet = _sheet(order, found, pictures, clip_ms, lettered)
+    return _Directed(clip_ms, script, said, shown, stretches, burnt, sheet)
 
 
 def _drawn(
@@ -122,7 +150,17 @@ def _drawn(
 
 
 def _slideshow(order: RenderOrder, keep: Keep, frame: Frame) -> None:
-    lettered, creative, found = Lettered(), order.creative, shots(order)
+    lettered = Lettered()
+    pictures, sheet = _dealt(order, frame, lettered)
+    keep(sheet)
+    for number, picture in enumerate(pictures, 1):
+        facts = {"width": frame.width, "height": frame.height, "notes": lettered.notes()}
+        keep(Asset(f"card-{number:02}.webp", "card", "image/webp", _webp(picture), facts))
+
+
+def _dealt(order: RenderOrder, frame: Frame, lettered: Lettered) -> tuple[list[Image.Image], Asset]:
+    """The cards and the contact sheet of them."""
+    creative, found = order.creative, shots(order)
     hook, cta = (lettered(creative.get(name)) for name in ("hook", "cta"))
     script = [lettered(sentence) for sentence in voice.sentences(str(creative.get("voiceOverScript") or ""))]
     said = card_texts(hook, [sentence for sentence in script if sentence], cta, max(FEWEST, len(found)))
@@ -138,10 +176,8 @@ def _slideshow(order: RenderOrder, keep: Keep, frame: Frame) -> None:
             place = layers.title if number in (0, len(said) - 1) else layers.body
             place(frame, text, shot.tone).over(picture)
         pictures.append(picture)
-    keep(_sheet(order, found, [pictures[min(n, len(pictures) - 1)] for n in range(len(found))], None, lettered))
-    for number, picture in enumerate(pictures, 1):
-        facts = {"width": frame.width, "height": frame.height, "notes": lettered.notes()}
-        keep(Asset(f"card-{number:02}.webp", "card", "image/webp", _webp(picture), facts))
+    seen = [pictures[min(number, len(pictures) - 1)] for number in range(len(found))]
+    return pictures, _sheet(order, found, seen, None, lettered)
 
 
 def _sheet(

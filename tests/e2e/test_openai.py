@@ -87,7 +87,7 @@ def test_a_job_with_a_good_a_late_and_a_hopeless_variation(pipeline: Pipeline, p
     first, second, third = (variation["provenance"] for variation in content["variations"])
     assert (first["generator"], first["model"]) == ("openai/1", "served-model")
     assert (second["generator"], second["attempts"]) == ("openai/1", 2)
-    assert third["generator"] == "embedded/3"
+    assert third["generator"] == "embedded/4"
     assert (third["fallbackFrom"]["generator"], third["fallbackFrom"]["code"]) == ("openai/1", "PROVIDER_ERROR")
     for provenance in (first, second, third):
         assert provenance["tokens"]["calls"] >= 1

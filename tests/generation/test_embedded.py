@@ -13,7 +13,7 @@ from consumers.generation.analysis.hooks import hook_shape
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.gate.finding import Finding
 from consumers.generation.generators import GenerationFailed
-from consumers.generation.realise import Assignment, Texts
+from consumers.generation.realise import MOST_TRIES, Assignment, Texts
 from consumers.generation.writing.embedded import EmbeddedRealiser
 from tests.generation.orders import SOURCE, make, order
 
@@ -153,7 +153,7 @@ class _Quoter:
 
     name = "quoter/1"
     repeatable = False
-    tries = 3
+    tries = MOST_TRIES
 
     def __init__(self, good_from: int) -> None:
         self.assignments: list[Assignment] = []
@@ -173,12 +173,12 @@ class _Quoter:
         )
 
 
-def test_each_try_hears_the_findings_and_the_third_miss_fails_with_the_bar() -> None:
+def test_what_fails_is_tried_again_three_times_with_the_findings_then_fails_with_the_bar() -> None:
     never, second = _Quoter(9), _Quoter(2)
     with pytest.raises(GenerationFailed, match="quoting") as raised:
         make(ComposedGenerator(never, waits=False, lease_ahead=1), order())
     assert raised.value.code == "QUALITY_GATE"
-    assert [one.attempt for one in never.assignments] == [1, 2, 3]
+    assert [one.attempt for one in never.assignments] == [1, 2, 3, 4]
     assert make(ComposedGenerator(second, waits=False, lease_ahead=1), order()).provenance["tries"] == 2
     assert second.assignments[0].findings == ()
     assert (

@@ -99,7 +99,7 @@ def test_every_slot_of_every_frame_can_be_filled(language: str) -> None:
     known = set(words.scenes[0].slots) | {
         *("my_ing", "my_np", "my_wish", "past_once", "wish_doing", "brand", "product", "a_product", "the_product"),
         *("audience", "keyword", "figure", "crowd", "offer", "N", "Nth", "topic", "theme"),
-        *(f"fact_{kind}" for kind in ("vp", "inf", "np", "part", "clause", "adj", "adv")),
+        *(f"fact_{kind}" for kind in ("vp", "inf", "np", "part", "state", "clause", "adj", "adv")),
     }
     groups = (words.hooks, words.beats, words.facts, words.calls, words.call_texts, words.captions, words.shots)
     unknown = {

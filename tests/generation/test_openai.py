@@ -265,7 +265,7 @@ def test_a_fallback_says_that_it_is_one_and_what_was_spent_before() -> None:
     with openai(replies(always(BAD))) as (generator, _):
         made = make(FallbackGenerator(generator, EMBEDDED), order())
     assert made.creative == make(EMBEDDED, order()).creative
-    assert made.provenance["generator"] == "embedded/3"
+    assert made.provenance["generator"] == "embedded/4"
     assert made.provenance["model"] is None
     assert made.provenance["tokens"]["calls"] == 3
     why = made.provenance["fallbackFrom"]

@@ -8,6 +8,7 @@ import pytest
 from bench.generation.across import ten_jobs
 from bench.generation.corpus import brands, sources
 from bench.generation.trial import run
+from consumers.generation.standalone import standalone
 from consumers.generation.writing.lexicon import LANGUAGES, Frame, lexicon
 from consumers.generation.writing.phrases import fill, scene_slots
 from consumers.generation.writing.shares import SHARES, places, share
@@ -44,7 +45,7 @@ def test_a_sentence_belongs_to_one_share_and_a_group_has_sentences_in_every_shar
 def test_ten_jobs_of_a_brand_share_no_hook_no_caption_and_few_sentences(language: str, brand: int, mode: str) -> None:
     given = brands(language)[brand]
     trials = [
-        run(item.source, given, mode=mode, variations=3, ordinal=40 + job, language=language)
+        run(standalone(item.source, given, mode=mode, variations=3, ordinal=40 + job, language=language))
         for job, item in enumerate(sources("train")[5::9][:10])
     ]
     assert len(trials) == 10

@@ -14,10 +14,10 @@ from bench.generation.trial import Trial
 def bars(trial: Trial) -> Iterator[tuple[str, Tally]]:
     """Every row of the table that this job has a say in."""
     made = trial.made
-    yield "produced", (len(made), trial.asked)
+    yield "produced", (len(made), trial.job.variations)
     if not made:
         return
-    each = QUOTING | FIT | WRITTEN | (FORK if trial.mode == "fork" else REIMAGINE)
+    each = QUOTING | FIT | WRITTEN | (FORK if trial.job.mode == "fork" else REIMAGINE)
     for name, holds in each.items():
         verdicts = [verdict for one in made if (verdict := holds(trial, one)) is not None]
         yield name, (sum(verdicts), len(verdicts))

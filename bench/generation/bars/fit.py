@@ -18,7 +18,7 @@ _CLAIM: Final = re.compile(
 
 
 def _no_claim(trial: Trial, one: Made) -> bool:
-    given = repr(trial.brand).lower()
+    given = repr(trial.job.brand).lower()
     text = " ".join(one.creative[field] for field in FIELDS)
     figures = set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", given))
     return not figures and all(match.group().lower() in given for match in _CLAIM.finditer(text))
@@ -30,7 +30,7 @@ def _spoken_fits(_: Trial, one: Made) -> bool:
 
 
 def _no_stub(trial: Trial, one: Made) -> bool:
-    spoken = sum(len(tokens(part["text"])) for part in trial.source.get("transcript") or ())
+    spoken = sum(len(tokens(part["text"])) for part in trial.job.source.get("transcript") or ())
     # Nobody can say more than the voice can in the time.
     most = one.duration_ms / 1000 * 2.6
     return len(tokens(one.creative["voiceOverScript"])) >= 0.45 * min(spoken, most)
@@ -47,13 +47,14 @@ def _shots(trial: Trial, one: Made) -> bool:
     return (
         tiled
         and all(len(tokens(s["description"])) > 2 for s in shots)
-        and (trial.layer_format != "slideshow" or 4 <= len(shots) <= 10)
+        and (trial.job.layer_format != "slideshow" or 4 <= len(shots) <= 10)
     )
 
 
 def _no_banned(trial: Trial, one: Made) -> bool:
     text = " ".join(without(one.creative[field], trial.own) for field in FIELDS).lower()
-    return not any(re.search(rf"\b{re.escape(word.lower())}", text) for word in trial.brand.get("bannedWords") or ())
+    banned = trial.job.brand.get("bannedWords") or ()
+    return not any(re.search(rf"\b{re.escape(word.lower())}", text) for word in banned)
 
 
 FIT: Final[dict[str, Holds]] = {

@@ -20,12 +20,12 @@ def _runs(row: list[str]) -> set[tuple[str, ...]]:
 
 
 def _no_run(trial: Trial, one: Made) -> bool:
-    theirs = _runs(tokens(said_by(trial.source)))
+    theirs = _runs(tokens(said_by(trial.job.source)))
     return not any(_runs(tokens(part)) & theirs for part in parts(trial, one) if not _CALL_WORDS.search(part))
 
 
 def _contained(trial: Trial, one: Made) -> bool:
-    theirs = content(said_by(trial.source))
+    theirs = content(said_by(trial.job.source))
     for field in FIELDS:
         mine = content(without(one.creative[field], trial.own))
         if len(mine) >= 8 and len(mine & theirs) / len(mine) > (0.35 if len(mine) >= 20 else 0.50):
@@ -34,7 +34,7 @@ def _contained(trial: Trial, one: Made) -> bool:
 
 
 def _no_sentence(trial: Trial, one: Made) -> bool:
-    theirs = [" ".join(tokens(sentence)) for sentence in split(said_by(trial.source).replace("\n", " . "))]
+    theirs = [" ".join(tokens(sentence)) for sentence in split(said_by(trial.job.source).replace("\n", " . "))]
     mine = [" ".join(tokens(sentence)) for part in parts(trial, one) for sentence in split(part)]
     return not any(
         fuzz.token_sort_ratio(a, b) > 70
@@ -46,8 +46,8 @@ def _no_sentence(trial: Trial, one: Made) -> bool:
 
 
 def _nothing_own(trial: Trial, one: Made) -> bool:
-    said = said_by(trial.source)
-    given = repr(trial.brand)
+    said = said_by(trial.job.source)
+    given = repr(trial.job.brand)
     marks = set(re.findall(r"[@#]\w+|https?://\S+", said)) | (
         set(re.findall(r"\d+", said)) - set(re.findall(r"\d+", given))
     )

@@ -23,7 +23,7 @@ def set_bars(trial: Trial) -> Iterator[tuple[str, bool | None]]:
         )
         for one in made
     ]
-    if trial.mode == "reimagine":
+    if trial.job.mode == "reimagine":
         others = sum(one.hook_shape != trial.blueprint.hook_shape for one in made)
         yield "reimagine: other hook shape in 80 %", others >= 0.8 * size
         yield "reimagine: hook shapes of a set", len({one.hook_shape for one in made}) >= min(size, 4)

@@ -34,7 +34,7 @@ def _cta(one: Made) -> float | None:
 
 def _same_shots(trial: Trial, one: Made) -> bool:
     mine, theirs = len(one.creative["shots"]), len(trial.blueprint.shots)
-    if trial.layer_format == "slideshow":
+    if trial.job.layer_format == "slideshow":
         return True
     return abs(mine - theirs) <= 1 and abs(one.duration_ms / mine / trial.blueprint.mean_shot_ms - 1) <= 0.2
 
@@ -89,9 +89,10 @@ def _premise(trial: Trial, one: Made) -> bool | None:
     if row & set(source.premise):
         return True
     # A theme counts where its noun stands: "the trip" by "trip".
-    known = {theme: phrase for theme in source.themes if (phrase := theme_phrase(theme, trial.language))}
+    language = trial.job.language
+    known = {theme: phrase for theme in source.themes if (phrase := theme_phrase(theme, language))}
     told = any(
-        row & theme_words(theme, trial.language) or phrase.lower().split()[-1] in row for theme, phrase in known.items()
+        row & theme_words(theme, language) or phrase.lower().split()[-1] in row for theme, phrase in known.items()
     )
     return told if known else None
 

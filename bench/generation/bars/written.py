@@ -22,7 +22,7 @@ def _form(trial: Trial, one: Made) -> bool:
     for field in FIELDS:
         for part in without(one.creative[field], trial.own).split("|"):
             if any(
-                trial.language == "en" or not match.group().lower().startswith("a")
+                trial.job.language == "en" or not match.group().lower().startswith("a")
                 for match in _WRONG.finditer(part.strip())
             ):
                 return False
@@ -44,9 +44,10 @@ def _named(trial: Trial, one: Made) -> bool | None:
 
 
 def _promise(trial: Trial, one: Made) -> bool | None:
-    if one.hook_shape != "list" or trial.language != "en":
+    if one.hook_shape != "list" or trial.job.language != "en":
         return None
-    wanted = next((number for word, number in _NUMBER_WORDS.items() if word in tokens(one.creative["hook"])), None)
+    # The first: "five signs of the three o'clock slump".
+    wanted = next((_NUMBER_WORDS[word] for word in tokens(one.creative["hook"]) if word in _NUMBER_WORDS), None)
     starts = [tokens(sentence)[:1] for sentence in split(one.creative["voiceOverScript"])[1:]]
     return wanted is not None and sum(start[0] in ("one", *_NUMBER_WORDS) for start in starts if start) == wanted
 

@@ -64,6 +64,15 @@ class VariationBrief:
         start = next((beat.start_ms for beat in self.beats if beat.kind == "cta"), None)
         return None if start is None else start / self.duration_ms
 
-    def beat_at(self, at_ms: int) -> str:
-        """The beat that runs at a time."""
-        return next((beat.kind for beat in self.beats if beat.start_ms <= at_ms < beat.end_ms), self.beats[-1].kind)
+    def beat_of(self, start_ms: int, end_ms: int) -> str:
+        """The beat that a shot shows: the hook that it opens with, a call to action, else what takes most of its time.
+
+        Rendering draws shots by the same rule, so that a picture and its description speak of one beat.
+        """
+        shown: dict[str, int] = {}
+        for beat in self.beats:
+            if beat.start_ms < end_ms and start_ms < beat.end_ms:
+                shown[beat.kind] = min(end_ms, beat.end_ms) - max(start_ms, beat.start_ms)
+        if start_ms == 0 and "hook" in shown:
+            return "hook"
+        return "cta" if "cta" in shown else max(shown, key=lambda kind: shown[kind], default=self.beats[-1].kind)

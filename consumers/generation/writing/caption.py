@@ -21,14 +21,16 @@ def choose_caption(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]
     """
     base = _base(page, facts, premise)
     if base is not None and facts and owes and not stated(base, [fact.bare for fact in facts]):
-        page.mentions = 0
+        page.mentions, page.named = 0, False
         lines = (line for fact in facts for line in fact_lines(page, fact))
         told = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)
         return base if told is None else f"{base} {page.say(told, 'caption_fact')}"
     if base is None or facts or len(base.split()) > _MOST_WORDS:
         return base
     tails = page.lines(page.lexicon.captions["tail"], "caption_tail", slacks=(2,), scenes=page.scenes[:1])
-    tail = page.best(line for line in tails if page.stale(line.text) <= _FRESH)
+    # "Best enjoyed half asleep. You had to be there half asleep." is no last word.
+    said = page.frames[-1].slots
+    tail = page.best(line for line in tails if not line.frame.slots & said and page.stale(line.text) <= _FRESH)
     return base if tail is None else f"{base} {page.say(tail, 'caption_tail')}"
 
 
@@ -40,13 +42,13 @@ def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str 
     groups = page.lexicon.captions
     for kind, phrase in premise.items():
         for fact in facts:
-            both = {kind: phrase, f"fact_{fact.kind}": fact.bare}
+            both = {kind: phrase, **fact.slots}
             if text := _say(page, f"caption_{kind}_{fact.kind}", (f"{kind}_{fact.kind}",), both):
                 return text
         if text := _say(page, f"caption_{kind}", (kind,), {kind: phrase}):
             return text
     for fact in facts:
-        if text := _say(page, f"caption_{fact.kind}", (fact.kind,), {f"fact_{fact.kind}": fact.bare}):
+        if text := _say(page, f"caption_{fact.kind}", (fact.kind,), fact.slots):
             return text
     return _say(page, "caption", ("plain", "audience"), {}) or next(
         (line.text for line in page.lines(groups["plain"], "caption", slacks=(9,))), None
@@ -56,7 +58,7 @@ def _base(page: Page, facts: Sequence[Fact], premise: Mapping[str, str]) -> str 
 def _say(page: Page, key: str, groups: Sequence[str], extra: Mapping[str, str]) -> str | None:
     """A caption of these groups; phrases that are spent stand again before a caption of another job's does."""
     # A caption names the brand, however often the script did.
-    page.mentions = 0
+    page.mentions, page.named = 0, False
     frames = [frame for group in groups for frame in page.lexicon.captions.get(group, ())]
     lines = page.lines(frames, key, extra=extra, slacks=(0, 1), scenes=page.scenes[:_SCENES])
     line = page.best((one for one in lines if page.proofread(one.text, "caption")), fresh=_FRESH)

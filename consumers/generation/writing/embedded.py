@@ -16,7 +16,7 @@ from consumers.generation.gate.sets import masked
 from consumers.generation.generators import GenerationFailed
 from consumers.generation.planning.brief import VariationBrief
 from consumers.generation.planning.walk import turn
-from consumers.generation.realise import Assignment, Texts
+from consumers.generation.realise import MOST_TRIES, Assignment, Texts
 from consumers.generation.texts import sentences, words
 from consumers.generation.writing.caption import choose_caption
 from consumers.generation.writing.choosing import item_scenes, leads_for, scenes_for
@@ -50,9 +50,9 @@ _TOO_COMMON: Final = frozenset(_COMMON_NOUNS.split())
 class EmbeddedRealiser:
     """Writes by grammar."""
 
-    name = "embedded/3"
+    name = "embedded/4"
     repeatable = True
-    tries = 4
+    tries = MOST_TRIES
 
     def realise(self, assignment: Assignment) -> Texts:
         """The texts. Raises GenerationFailed LANGUAGE_UNSUPPORTED, or QUALITY_GATE where no hook fits the brief."""

@@ -110,6 +110,7 @@ _HYPHENED: Final = re.compile(r"\w+-(?:tested|made|poured|picked|sewn|built|revi
 _AFTER_PARTICIPLE: Final = frozenset(
     {*("by", "in", "with", "for", "from", "since"), *("on", "at", "to", "and", "using", "without")}
 )
+_SINCE: Final = re.compile(r"\b(?:since|for \w+ years)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,14 @@ class Fact:
     bare: str
     angle: str | None
     gain: bool
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """What it fills. `fact_state` is a participle of what still is: nothing "is grown since 1987"."""
+        slots = {f"fact_{self.kind}": self.bare}
+        if self.kind == "part" and not _SINCE.search(self.bare):
+            slots["fact_state"] = self.bare
+        return slots
 
     @property
     def infinitive(self) -> str | None:

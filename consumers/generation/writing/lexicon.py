@@ -53,6 +53,7 @@ class Lexicon:
     captions: Mapping[str, tuple[Frame, ...]]
     shots: Mapping[str, tuple[Frame, ...]]
     framings: tuple[Frame, ...]
+    unseen: frozenset[str]
     topics: Mapping[str, frozenset[str]]
 
     def frames(self) -> int:
@@ -83,6 +84,7 @@ def lexicon(language: str) -> Lexicon:
         captions=_frames(_toml(language, "captions")),
         shots=_frames(shots["beats"]),
         framings=_frames({"framing": shots["framing"]})["framing"],
+        unseen=frozenset(shots["unseen"]),
         topics={name: frozenset(str(row).split()) for name, row in _toml(language, "topics").items()},
     )
 

@@ -55,7 +55,8 @@ class Line:
 class Page:
     """Mutable while one variation is written. `leads` are the scenes that it may be about, in their turn; the hook
     decides which of them leads, and stands before the others in `scenes` then. `given` is all text of the brand: the
-    only figures and claims. `worn` are frames that siblings have used, `without` slots that stay empty.
+    only figures and claims. `worn` are frames that siblings have used, `without` slots that stay empty. `mentions`
+    counts the brand's name, in what is reserved too; `named` says whether it stands on the page already.
     """
 
     brief: VariationBrief
@@ -74,6 +75,7 @@ class Page:
     turns: Counter[str] = field(default_factory=Counter)
     met: set[int] = field(default_factory=set)
     mentions: int = 0
+    named: bool = False
     frames: list[Frame] = field(default_factory=list)
 
     def lines(
@@ -183,6 +185,7 @@ class Page:
         if not reserved:
             self.reserve(line)
         self.met.add(line.scene.number)
+        self.named = self.named or "brand" in line.frame.slots
         if key != ITEM:
             self.frames.append(line.frame)
         self.turns[key] += 1

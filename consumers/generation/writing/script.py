@@ -185,11 +185,11 @@ def fact_lines(page: Page, fact: Fact) -> Iterator[Line]:
         frames = [*groups["np"], *(groups["gain"] if fact.gain else ())]
     else:
         frames = list(groups[_STATED[fact.kind]])
-    extra = {f"fact_{fact.kind}": fact.bare}
+    extra = fact.slots
     if fact.infinitive is not None and page.lexicon.language == "en":
         extra["fact_inf"] = fact.infinitive
         frames.extend(groups["inf"] if fact.kind != "inf" else ())
-    if not page.mentions:
+    if not page.named:
         frames = [frame for frame in frames if "brand" in frame.slots] or frames
     return page.lines(frames, f"fact_{fact.kind}", extra=extra, slacks=(1,))
 
