@@ -191,7 +191,7 @@ def fact_lines(page: Page, fact: Fact) -> Iterator[Line]:
         frames.extend(groups["inf"] if fact.kind != "inf" else ())
     if not page.named:
         frames = [frame for frame in frames if "brand" in frame.slots] or frames
-    return page.lines(frames, f"fact_{fact.kind}", extra=extra, slacks=(1,))
+    return page.lines(frames, f"fact_{fact.kind}", extra=extra, slacks=(0, 1))
 
 
 def topic_lines(page: Page, premise: Mapping[str, str]) -> Iterator[Line]:
