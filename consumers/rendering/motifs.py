@@ -48,14 +48,14 @@ def _window(c: Canvas) -> None:
 
 def _table(c: Canvas) -> None:
     """A lamp over a table with a cup."""
-    c.shape([(-0.07, -0.16), (0.07, -0.16), (0.26, 0.2), (-0.26, 0.2)], mix(c.tone.top, WHITE, 0.7))
-    c.stroke([(0, -0.5), (0, -0.2)], 0.012, c.soft)
-    c.shape([(-0.1, -0.15), (0.1, -0.15), (0.05, -0.25), (-0.05, -0.25)], c.tone.accent)
-    c.block(0, 0.22, 0.66, 0.05, 0.02, mix(c.soft, c.tone.ink, 0.35))
-    c.block(-0.22, 0.34, 0.035, 0.2, 0.01, mix(c.soft, c.tone.ink, 0.35))
-    c.block(0.22, 0.34, 0.035, 0.2, 0.01, mix(c.soft, c.tone.ink, 0.35))
-    c.circle(0.12, 0.135, 0.035, None, 0.014)
-    c.block(0.05, 0.14, 0.12, 0.11, 0.025, c.tone.accent)
+    c.shape([(-0.07, -0.2), (0.07, -0.2), (0.26, 0.14), (-0.26, 0.14)], mix(c.tone.top, WHITE, 0.7))
+    c.stroke([(0, -0.5), (0, -0.24)], 0.012, c.soft)
+    c.shape([(-0.1, -0.19), (0.1, -0.19), (0.05, -0.29), (-0.05, -0.29)], c.tone.accent)
+    c.block(0, 0.16, 0.66, 0.05, 0.02, mix(c.soft, c.tone.ink, 0.35))
+    c.block(-0.22, 0.26, 0.035, 0.18, 0.01, mix(c.soft, c.tone.ink, 0.35))
+    c.block(0.22, 0.26, 0.035, 0.18, 0.01, mix(c.soft, c.tone.ink, 0.35))
+    c.circle(0.12, 0.075, 0.035, None, 0.014)
+    c.block(0.05, 0.08, 0.12, 0.11, 0.025, c.tone.accent)
 
 
 def _decline(c: Canvas) -> None:
@@ -74,15 +74,15 @@ def _pile(c: Canvas) -> None:
     """Things piled up until they lean."""
     lean = c.choose.uniform(0.02, 0.035)
     for number in range(5):
-        x, y, half = -0.06 + lean * number**1.5, 0.26 - 0.11 * number, 0.2 - 0.022 * number
+        x, y, half = -0.06 + lean * number**1.5, 0.2 - 0.11 * number, 0.2 - 0.022 * number
         shade = c.tone.accent if number % 2 else c.soft
         tilt = 0.012 * number
         c.shape(
             [(x - half, y - tilt), (x + half, y + tilt), (x + half, y + 0.09 + tilt), (x - half, y + 0.09 - tilt)],
             shade,
         )
-    c.stroke([(0.28, -0.24), (0.36, -0.16)], 0.016, c.tone.ink)
-    c.stroke([(0.31, -0.1), (0.4, -0.06)], 0.016, c.tone.ink)
+    c.stroke([(0.28, -0.3), (0.36, -0.22)], 0.016, c.tone.ink)
+    c.stroke([(0.31, -0.16), (0.4, -0.12)], 0.016, c.tone.ink)
 
 
 def _tangle(c: Canvas) -> None:
@@ -212,12 +212,12 @@ def _return(c: Canvas) -> None:
 
 def _door(c: Canvas) -> None:
     """A door that opens on light."""
-    c.block(0.02, 0.0, 0.4, 0.6, 0.02, mix(c.soft, c.tone.ink, 0.25))
-    c.block(0.02, 0.01, 0.34, 0.56, 0.01, mix(c.tone.top, WHITE, 0.85))
-    c.circle(0.05, 0.0, 0.1, mix(c.tone.accent, WHITE, 0.35))
-    c.shape([(-0.15, -0.27), (-0.36, -0.2), (-0.36, 0.36), (-0.15, 0.29)], c.tone.accent)
-    c.circle(-0.2, 0.03, 0.018, mix(c.tone.accent, c.tone.ink, 0.6))
-    c.shape([(-0.15, 0.29), (0.19, 0.29), (0.3, 0.42), (-0.04, 0.42)], mix(c.tone.bottom, WHITE, 0.4))
+    c.block(0.02, -0.05, 0.4, 0.6, 0.02, mix(c.soft, c.tone.ink, 0.25))
+    c.block(0.02, -0.04, 0.34, 0.56, 0.01, mix(c.tone.top, WHITE, 0.85))
+    c.circle(0.05, -0.05, 0.1, mix(c.tone.accent, WHITE, 0.35))
+    c.shape([(-0.15, -0.32), (-0.36, -0.25), (-0.36, 0.31), (-0.15, 0.24)], c.tone.accent)
+    c.circle(-0.2, -0.02, 0.018, mix(c.tone.accent, c.tone.ink, 0.6))
+    c.shape([(-0.15, 0.24), (0.19, 0.24), (0.28, 0.34), (-0.06, 0.34)], mix(c.tone.bottom, WHITE, 0.4))
 
 
 def _parcel(c: Canvas) -> None:

@@ -13,7 +13,7 @@ from consumers.rendering.shots import Shot
 _COLUMN: Final = 270
 _PICTURE_HEIGHT: Final = 480
 _GAP: Final = 24
-_HEADER: Final = 128
+_HEADER: Final = 134
 _MOST_COLUMNS: Final = 4
 _LEAST_COLUMNS: Final = 3
 _PAPER: Final = (250, 250, 248)
@@ -29,10 +29,10 @@ def storyboard(headline: str, facts: str, shots: Sequence[Shot], pictures: Seque
     heights = [_PICTURE_HEIGHT + 16 + max(notes[number].height for number in row) + 34 + _GAP for row in rows]
     sheet = Image.new("RGB", (width, _HEADER + sum(heights)), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    head = fit(headline, Box(_GAP, 20, width - _GAP, 84), largest=34)
-    write(draw, head, _GAP, 20, BLACK, centered=False)
-    line = fit(facts, Box(_GAP, 84, width - _GAP, 112), largest=19, weight="SemiBold", most_lines=1)
-    write(draw, line, _GAP, 86, _QUIET, centered=False)
+    head = fit(headline, Box(_GAP, 18, width - _GAP, 84), largest=34)
+    write(draw, head, _GAP, 18, BLACK, centered=False)
+    line = fit(facts, Box(_GAP, 92, width - _GAP, 120), largest=19, weight="SemiBold", most_lines=1)
+    write(draw, line, _GAP, 94, _QUIET, centered=False)
     top = _HEADER
     for row, height in zip(rows, heights, strict=True):
         for place, number in enumerate(row):
