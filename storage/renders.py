@@ -157,6 +157,15 @@ def requeue_lost(connection: Connection) -> int:
     return cursor.rowcount
 
 
+def oldest_unfinished_ms(connection: Connection) -> int | None:
+    """Since when (Unix ms) the oldest render that has not ended waits or runs; None where all have."""
+    row = connection.execute(
+        """SELECT (extract(epoch FROM created_at) * 1000)::bigint FROM renders WHERE finished_at IS NULL
+           ORDER BY created_at LIMIT 1"""
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def _columns(leases: Sequence[Lease]) -> tuple[list[uuid.UUID], list[int], list[int]]:
     ordered = sorted(leases)
     return [one.job_id for one in ordered], [one.index for one in ordered], [one.attempt for one in ordered]

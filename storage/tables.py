@@ -333,6 +333,7 @@ renders = Table(
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempt", SmallInteger, nullable=False, server_default="0"),
     Column("losses", SmallInteger, nullable=False, server_default="0"),
+    Column("created_at", _TIME, nullable=False, server_default=_NOW),
     Column("not_before", _TIME, nullable=False, server_default=_NOW),
     Column("lease_until", _TIME),
     Column("finished_at", _TIME),
@@ -348,6 +349,8 @@ renders = Table(
     CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="error"),
     Index("renders_pending_idx", "org_id", "not_before", postgresql_where=text("state = 'pending'")),
     Index("renders_leased_idx", "lease_until", postgresql_where=text("state = 'leased'")),
+    # How late rendering is.
+    Index("renders_unfinished_idx", "created_at", postgresql_where=text("finished_at IS NULL")),
 )
 
 # --- Projection: written by project (dedup inserts the running row with the claim) ----------------------------------

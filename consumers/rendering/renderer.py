@@ -90,9 +90,9 @@ class Renderer:
         if now - self._renewed_at > self._lease_seconds / 3:
             self._renewed_at = now
             self._renew()
-        if now - self._swept_at > self._sweep_seconds and now > self._judge_leases_from:
+        if now - self._swept_at > self._sweep_seconds:
             self._swept_at = now
-            self._sweep()
+            self._sweep(judge_leases=now > self._judge_leases_from)
 
     def _fill(self, now: float) -> None:
         while len(self._running) < self._processes and not self._stopping.is_set():
@@ -140,9 +140,12 @@ class Renderer:
             # What they make will not be taken; they run out by themselves.
             _log.info("render_leases_lost", count=len(held) - len(kept))
 
-    def _sweep(self) -> None:
+    def _sweep(self, *, judge_leases: bool) -> None:
         with self._database.transaction() as connection:
-            count = renders.requeue_lost(connection)
+            count = renders.requeue_lost(connection) if judge_leases else 0
+            oldest_ms = renders.oldest_unfinished_ms(connection)
+        # Of all processes' renders: each of them says how late rendering is, and goes on ageing through an outage.
+        metrics.observe_oldest_record(STAGE, oldest_ms)
         if count:
             metrics.OUTCOMES.labels(STAGE, "lease_lost").inc(count)
             _log.warning("renders_requeued", count=count)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from consumers.generation.pool import Pool
 from consumers.rendering import renderer as renderer_module
@@ -94,8 +95,27 @@ def rendering(
         thread.join()
 
 
+def oldest_seconds() -> float:
+    """What a scrape of this process says."""
+    return REGISTRY.get_sample_value("clonepost_stage_oldest_record_seconds", {"stage": "render"}) or 0.0
+
+
 def ended(jobs: Jobs, job: Job) -> Callable[[], bool]:
     return lambda: set(states(jobs, job)) <= {"ready", "failed"}
+
+
+def test_the_age_of_the_oldest_render_is_seen_until_it_has_ended(
+    database_url: str, database: Database, jobs: Jobs, tmp_path: Path
+) -> None:
+    job = succeeded(jobs)
+    expected(database, job)
+    hour = "clock_timestamp() + interval '1 hour'"
+    jobs.execute(f"UPDATE renders SET created_at = created_at - interval '2 hours', not_before = {hour}")
+    with rendering(database_url, tmp_path, work.quick):
+        eventually(lambda: 7_200 <= oldest_seconds() < 9_000, what="the age is said while nothing can be done")
+        jobs.execute("UPDATE renders SET not_before = clock_timestamp()")
+        eventually(lambda: oldest_seconds() == 0, what="nothing is late")
+        assert states(jobs, job) == ["ready"]
 
 
 def test_a_success_is_to_be_rendered_in_the_same_transaction(database_url: str, jobs: Jobs, recorder: Recorder) -> None:
