@@ -9,12 +9,29 @@ that a plain one leaves one row of two hundred, and reads the table for these ra
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pydantic_core
+from psycopg.errors import UniqueViolation
 
 from storage.arrays import Smallints, Uuids, ints, smallints, texts, uuids
 from storage.connection import Connection
+
+_FAN_OUT: Final = """
+  INSERT INTO variations (job_id, variation_index, org_id, state, attempt, lease_until, worker_id, deadline_at)
+  SELECT n.job_id, n.i, n.org_id, CASE WHEN n.place <= %(room)s THEN 'leased' ELSE 'pending' END,
+    CASE WHEN n.place <= %(room)s THEN 1 ELSE 0 END,
+    CASE WHEN n.place <= %(room)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
+    CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, n.deadline_at
+  FROM (SELECT c.job_id, c.org_id, c.deadline_at, i, row_number() OVER (ORDER BY a.place, i) AS place
+        FROM unnest(%(jobs)b::uuid[]) WITH ORDINALITY AS a (job_id, place)
+        JOIN claims c ON c.job_id = a.job_id
+        JOIN jobs j ON j.job_id = a.job_id AND CASE WHEN j.status = 'running' THEN true END
+        CROSS JOIN generate_series(0, c.variations - 1) AS i
+        WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = a.job_id)) n"""
+_RETURNING: Final = " RETURNING job_id, variation_index, attempt"
+_NEW_ROWS: Final = _FAN_OUT + _RETURNING
+_MISSING_ROWS: Final = _FAN_OUT + " ON CONFLICT (job_id, variation_index) DO NOTHING" + _RETURNING
 
 
 class Lease(NamedTuple):
@@ -76,23 +93,13 @@ def fan_out(
     Rows that exist stay as they are, so a job that is fanned out again loses and doubles nothing. What is made is what
     the claim says. A job that has ended or is being canceled gets no rows here.
     """
-    rows = connection.execute(
-        """INSERT INTO variations (job_id, variation_index, org_id, state, attempt, lease_until, worker_id, deadline_at)
-           SELECT n.job_id, n.i, n.org_id, CASE WHEN n.place <= %(room)s THEN 'leased' ELSE 'pending' END,
-             CASE WHEN n.place <= %(room)s THEN 1 ELSE 0 END,
-             CASE WHEN n.place <= %(room)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
-             CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, n.deadline_at
-           FROM (SELECT c.job_id, c.org_id, c.deadline_at, i, row_number() OVER (ORDER BY a.place, i) AS place
-                 FROM unnest(%(jobs)s::uuid[]) WITH ORDINALITY AS a (job_id, place)
-                 JOIN claims c ON c.job_id = a.job_id
-                 JOIN jobs j ON j.job_id = a.job_id AND CASE WHEN j.status = 'running' THEN true END
-                 CROSS JOIN generate_series(0, c.variations - 1) AS i
-                 WHERE NOT EXISTS (SELECT FROM cancellations x WHERE x.job_id = a.job_id)) n
-           ON CONFLICT (job_id, variation_index) DO NOTHING
-           RETURNING job_id, variation_index, attempt""",
-        {"room": room, "lease": lease_seconds, "worker": worker_id, "jobs": list(job_ids)},
-        binary=True,
-    ).fetchall()
+    asked = {"room": room, "lease": lease_seconds, "worker": worker_id, "jobs": uuids(job_ids)}
+    try:
+        # Nearly every batch is new, and each row that may conflict is looked for twice.
+        with connection.transaction():
+            rows = connection.execute(_NEW_ROWS, asked, binary=True).fetchall()
+    except UniqueViolation:
+        rows = connection.execute(_MISSING_ROWS, asked, binary=True).fetchall()
     leases = [Lease(*row) for row in rows if row[2] > 0]
     return leases, len(rows) - len(leases)
 
@@ -148,7 +155,7 @@ def claim(
 def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
     """leased -> succeeded by the attempt that holds the lease. Returns the leases whose result was taken."""
     ordered = sorted(results, key=lambda result: _row_order(result.lease))
-    rows = connection.execute(
+    taken = connection.execute(
         """UPDATE variations v SET state = 'succeeded', lease_until = NULL, step = NULL,
              finished_at = clock_timestamp(), hook_shape = r.hook_shape, visual_format = r.visual_format,
              duration_ms = r.duration_ms,
@@ -169,7 +176,9 @@ def succeed(connection: Connection, results: Sequence[Success]) -> set[Lease]:
         ),
         binary=True,
     )
-    return {Lease(*row) for row in rows}
+    if taken.rowcount == len(ordered):
+        return {result.lease for result in ordered}
+    return {Lease(*row) for row in taken}
 
 
 def fail(connection: Connection, failures: Sequence[Failure]) -> set[Lease]:

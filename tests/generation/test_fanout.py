@@ -56,6 +56,15 @@ def test_an_accepted_job_gets_its_rows(fan_out: FanOut, jobs: Jobs) -> None:
     assert jobs.states(second) == ["leased", "pending", "pending"]
 
 
+def test_a_batch_that_is_known_in_part_gets_the_rest(fan_out: FanOut, jobs: Jobs) -> None:
+    known, new = jobs.accept(), jobs.accept(variations=2)
+    fan_out(accepted(known))
+    before = jobs.variations(known)
+    fan_out(accepted(known), accepted(new))
+    assert jobs.variations(known) == before
+    assert len(jobs.states(new)) == 2
+
+
 def test_redelivery_changes_nothing(fan_out: FanOut, jobs: Jobs) -> None:
     job = jobs.accept()
     fan_out(accepted(job), accepted(job))
