@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from storage.arrays import bigints, uuids
 from storage.connection import Connection
 
 # A leader that has not been seen for this long is taken to be gone. Only saves work: safety is the lock and the fence.
@@ -72,15 +73,17 @@ def mark_published(connection: Connection, events: Sequence[tuple[uuid.UUID, int
     """
     if not events:
         return 0, []
-    ids = [event_id for event_id, _ in events]
+    ids = uuids([event_id for event_id, _ in events])
     marked = connection.execute(
         """UPDATE outbox o SET published_at = clock_timestamp(), published_offset = e.published_offset
            FROM unnest(%b::uuid[], %b::bigint[]) AS e (event_id, published_offset)
            -- CASE: as a plain condition it has each event compared with all that the index of unpublished ones holds,
            -- and that is every event since the last vacuum.
            WHERE o.event_id = e.event_id AND CASE WHEN o.published_at IS NULL THEN true END""",
-        (ids, [offset for _, offset in events]),
+        (ids, bigints([offset for _, offset in events])),
     ).rowcount
+    if marked == len(events):
+        return marked, []
     unknown = connection.execute(
         """SELECT e.event_id FROM unnest(%b::uuid[]) AS e (event_id)
            WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.event_id)""",

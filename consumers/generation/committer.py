@@ -4,7 +4,7 @@ import queue
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -81,34 +81,35 @@ class Committer:
         return batch, True
 
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
-        tasks = {outcome.task.lease: outcome.task for outcome in outcomes}
-        taken: set[Lease] | None = None
+        written: _Written | None = None
         tries = 0
 
         def commit() -> None:
-            nonlocal taken, tries
+            nonlocal written, tries
             tries += 1
             with self._held.writing, self._database.transaction() as connection:
-                written = _write(connection, outcomes, renders=self._renders)
+                done = _write(connection, outcomes, renders=self._renders)
                 failpoint("results.written")
             failpoint("results.committed")
-            taken = written
+            written = done
 
         self._insist(commit)
-        if taken is None:
+        if written is None:
             # Given up: the leases run out, and the sweeper hands the work to another process.
             return
-        self._held.drop(tasks)
-        news = _by_job([tasks[lease] for lease in taken])
+        tasks = [outcome.task for outcome in outcomes]
+        self._held.drop(task.lease for task in tasks)
+        taken = written.taken
+        news = _by_job(tasks if len(taken) == len(tasks) else [task for task in tasks if task.lease in taken])
         if tries > 1:
             # An earlier try may have committed and lost its answer, and this one took nothing: have the jobs looked at.
             told = {job.job_id for job in news}
-            news += [_look_again(job) for job in _by_job(list(tasks.values())) if job.job_id not in told]
+            news += [_look_again(job) for job in _by_job(tasks) if job.job_id not in told]
         records = wakeups(news, self._topic_prefix)
         self._insist(lambda: self._publisher.publish(records))
         failpoint("results.published")
         self._slots_freed()
-        _report(outcomes, taken)
+        _report(written.counts)
 
     def _insist(self, effect: Callable[[], None]) -> None:
         """Do it until it is done, or until a stop has waited long enough."""
@@ -123,21 +124,32 @@ class Committer:
         return None
 
 
-def _write(connection: Connection, outcomes: Sequence[Outcome], *, renders: bool) -> set[Lease]:
-    """Write all outcomes. Returns the leases whose end was taken; others were ended before, by somebody else."""
+class _Written(NamedTuple):
+    """`taken` are the leases whose end was taken; others were ended before, by somebody else."""
+
+    taken: set[Lease]
+    counts: dict[str, int]
+    """How many outcomes came to what."""
+
+
+def _write(connection: Connection, outcomes: Sequence[Outcome], *, renders: bool) -> _Written:
+    """Write all outcomes."""
     successes = [o.result for o in outcomes if isinstance(o.result, Success)]
     failures = [o.result for o in outcomes if isinstance(o.result, Failure)]
     retries = [(o.task.lease, o.result.wait_seconds) for o in outcomes if isinstance(o.result, PutBack)]
-    taken: set[Lease] = set()
-    if successes:
-        taken |= variations.succeed(connection, successes)
-        if renders:
-            expect(connection, taken)
-    if failures:
-        taken |= variations.fail(connection, failures)
+    succeeded = variations.succeed(connection, successes) if successes else set()
+    if renders and successes:
+        expect(connection, succeeded)
+    failed = variations.fail(connection, failures) if failures else set()
     if retries:
         variations.put_back(connection, retries, retry=True)
-    return taken
+    counts = {
+        "succeeded": len(succeeded),
+        "failed": len(failed),
+        "retried": len(retries),
+        "lost_lease": len(successes) + len(failures) - len(succeeded) - len(failed),
+    }
+    return _Written(succeeded | failed if failed else succeeded, counts)
 
 
 def _by_job(tasks: Sequence[Task]) -> list[Ended]:
@@ -145,7 +157,7 @@ def _by_job(tasks: Sequence[Task]) -> list[Ended]:
     for task in tasks:
         jobs.setdefault(task.lease.job_id, []).append(task)
     return [
-        Ended(job_id, found[0].container_id, found[0].traceparent, tuple(sorted(task.lease.index for task in found)))
+        Ended(job_id, found[0].container_id, found[0].traceparent, tuple(sorted([task.lease.index for task in found])))
         for job_id, found in jobs.items()
     ]
 
@@ -154,15 +166,7 @@ def _look_again(job: Ended) -> Ended:
     return Ended(job.job_id, job.container_id, job.traceparent, ())
 
 
-def _report(outcomes: Sequence[Outcome], taken: set[Lease]) -> None:
-    counts = {"succeeded": 0, "failed": 0, "retried": 0, "lost_lease": 0}
-    for outcome in outcomes:
-        if isinstance(outcome.result, PutBack):
-            counts["retried"] += 1
-        elif outcome.task.lease not in taken:
-            counts["lost_lease"] += 1
-        else:
-            counts["succeeded" if isinstance(outcome.result, Success) else "failed"] += 1
+def _report(counts: dict[str, int]) -> None:
     for name, count in counts.items():
         if count:
             metrics.OUTCOMES.labels("generate", name).inc(count)

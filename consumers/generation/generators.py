@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, get_args
+from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from storage.material import Material
 
@@ -25,15 +25,14 @@ class Made:
     provenance: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One variation to make. `attempt` counts from 1; `material` is None for a generator that needs none.
 
     `retries` counts the RetryLater of earlier attempts: less than the attempts where a stop or a loss ended some.
     """
 
     job_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls on an order
     attempt: int
     material: Material | None
     retries: int = 0

@@ -3,7 +3,6 @@
 import email.utils
 import json
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -290,6 +289,6 @@ def test_a_language_that_nothing_else_writes_keeps_the_first_failure() -> None:
 def _attempt(both: FallbackGenerator, retries: int) -> Made | RetryLater:
     try:
         # Its attempts are more: some ended with a stop.
-        return make(both, replace(order(attempt=retries + 4), retries=retries))
+        return make(both, order(attempt=retries + 4)._replace(retries=retries))
     except RetryLater as later:
         return later
