@@ -19,8 +19,8 @@ def murmur2(data: bytes) -> int:
     whole = length - length % 4
     for word in struct.unpack(f"<{whole // 4}I", data[:whole]):
         chunk = word * _MULTIPLIER & _MASK
-        chunk = (chunk ^ chunk >> 24) * _MULTIPLIER & _MASK
-        value = (value * _MULTIPLIER & _MASK) ^ chunk
+        # Both products at once: one mask for the two.
+        value = (value * _MULTIPLIER ^ (chunk ^ chunk >> 24) * _MULTIPLIER) & _MASK
     if whole < length:
         value = (value ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _MASK
     value = (value ^ value >> 13) * _MULTIPLIER & _MASK

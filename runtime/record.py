@@ -67,7 +67,8 @@ def header_pairs(record: Record) -> list[tuple[str, bytes | None]]:
     """All headers in their order; values are bytes or null. None at all where the client cannot read them."""
     headers = client_headers(record) or []
     pairs = headers.items() if isinstance(headers, dict) else headers
-    return [(name, raw_bytes(value)) for name, value in pairs]
+    # As `raw_bytes`, without a call for each.
+    return [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]
 
 
 def header(record: Record, name: str) -> str | None:

@@ -7,8 +7,7 @@ publisher is only a hint; what was published is known by reading it back.
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -67,9 +66,8 @@ class TransactionalPublisher:
         self._producer.purge()
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """A committed record of the log."""
+class Logged(NamedTuple):
+    """A committed record of the log. A tuple: one is made for each."""
 
     partition: int
     offset: int

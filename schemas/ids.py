@@ -34,7 +34,8 @@ os.register_at_fork(after_in_child=_random.seed)
 _new: Final = object.__new__
 _set: Final = object.__setattr__
 _UNKNOWN: Final = uuid.SafeUUID.unknown
-_VERSION_BITS: Final = 0xF000 << 64 | 0xC000 << 48
+_NO_VERSION: Final = ~(0xF000 << 64 | 0xC000 << 48)
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _VERSION_4: Final = 4 << 76 | 0x8000 << 48
 _VERSION_5: Final = 5 << 76 | 0x8000 << 48
 _VERSION_8: Final = 8 << 76 | 0x8000 << 48
@@ -130,12 +131,12 @@ def _from_ulid(prefix: Prefix, text: str) -> uuid.UUID:
 
 def new_request_id() -> RequestId:
     """A fresh random request id. It names a request and guards nothing."""
-    return RequestId(_uuid(_random.getrandbits(128) & ~_VERSION_BITS | _VERSION_4))
+    return RequestId(_uuid(_random.getrandbits(128) & _NO_VERSION | _VERSION_4))
 
 
 def new_request_name() -> str:
     """A fresh random request id in its outside form."""
-    return format_number("req", _random.getrandbits(128) & ~_VERSION_BITS | _VERSION_4)
+    return format_number("req", _random.getrandbits(128) & _NO_VERSION | _VERSION_4)
 
 
 def uuid_8(first_bits: int) -> uuid.UUID:
@@ -145,23 +146,19 @@ def uuid_8(first_bits: int) -> uuid.UUID:
 
 def number_8(first_bits: int) -> int:
     """The 128 bits of `uuid_8`."""
-    return first_bits & ~_VERSION_BITS | _VERSION_8
-
-
-def _number_5(namespace: uuid.UUID, name: str) -> int:
-    """The bits of the version-5 UUID of RFC 9562."""
-    digest = hashlib.sha1(namespace.int.to_bytes(16, "big") + name.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:16], "big") & ~_VERSION_BITS | _VERSION_5
+    return first_bits & _NO_VERSION | _VERSION_8
 
 
 def _uuid_5(namespace: uuid.UUID, name: str) -> uuid.UUID:
-    """The version-5 UUID, as `uuid.uuid5` makes it in twice the time: a job's end has four of them."""
-    return _uuid(_number_5(namespace, name))
+    """The version-5 UUID of RFC 9562, as `uuid.uuid5` makes it in twice the time."""
+    digest = hashlib.sha1(namespace.int.to_bytes(16, "big") + name.encode(), usedforsecurity=False).digest()
+    return _uuid(int.from_bytes(digest[:16], "big") & _NO_VERSION | _VERSION_5)
 
 
-def _text(number: int) -> str:
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _uuid_5_text(namespace: uuid.UUID, name: bytes) -> str:
+    """The same as text, from the digest's own digits: a number would be made of them and digits of that again."""
+    digits = hashlib.sha1(namespace.int.to_bytes(16, "big") + name, usedforsecurity=False).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:32]}"
 
 
 def variation_id(job_id: JobId, index: int) -> VariationId:
@@ -171,12 +168,17 @@ def variation_id(job_id: JobId, index: int) -> VariationId:
 
 def variation_id_text(job_id: JobId, index: int) -> str:
     """`variation_id` as text, without making the UUID: a job's end names each of its variations."""
-    return _text(_number_5(job_id, f"variation/{index}"))
+    return _uuid_5_text(job_id, b"variation/%d" % index)
 
 
 def event_id(job_id: JobId, event_type: str) -> EventId:
     """The id of the one event of that type that a job can have: version-5 UUID in the job's namespace of the type."""
     return EventId(_uuid_5(job_id, event_type))
+
+
+def event_id_text(job_id: JobId, event_type: str) -> str:
+    """`event_id` as text, without making the UUID."""
+    return _uuid_5_text(job_id, event_type.encode())
 
 
 def record_event_id(topic_id: uuid.UUID, partition: int, offset: int, event_type: str) -> EventId:

@@ -9,7 +9,7 @@ from consumers.dedup.intake import CancelQuestion, Question
 from runtime.publishing import Outgoing
 from schemas import codec, headers
 from schemas.events import CancelRejected, CloneAccepted, CloneCanceled, CloneRejected, CloneReply, EventName
-from schemas.ids import EventId, JobId, event_id, known_text, record_event_id
+from schemas.ids import JobId, event_id_text, known_text, record_event_id
 from schemas.topics import ADMISSIONS, REPLIES
 from storage.admission import AdmissionState, Claim, Refusal
 from storage.cancels import Cancellation
@@ -43,9 +43,9 @@ def outputs(
 
 
 def _accepted(claim: Claim, question: Question, topic_prefix: str) -> Outgoing:
-    event = event_id(JobId(claim.job_id), "CloneAccepted")
+    event = event_id_text(JobId(claim.job_id), "CloneAccepted")
     record: CloneAccepted = {
-        "eventId": str(event),
+        "eventId": event,
         "jobId": str(claim.job_id),
         "orgId": known_text(claim.org_id),
         "containerId": str(claim.container_id),
@@ -64,9 +64,9 @@ def _accepted(claim: Claim, question: Question, topic_prefix: str) -> Outgoing:
 
 
 def _canceled(cancellation: Cancellation, question: Question, topic_prefix: str) -> Outgoing:
-    event = event_id(JobId(cancellation.job_id), "CloneCanceled")
+    event = event_id_text(JobId(cancellation.job_id), "CloneCanceled")
     record: CloneCanceled = {
-        "eventId": str(event),
+        "eventId": event,
         "jobId": str(cancellation.job_id),
         "orgId": str(cancellation.org_id),
         "containerId": str(cancellation.container_id),
@@ -96,13 +96,14 @@ def _refused(refusal: Refusal, question: Question, state: AdmissionState, topic_
         "details": _details(refusal),
     }
     at_ms = refusal.refused_at_ms
-    return _admission(name, record, event, record["containerId"], at_ms, question.asker.traceparent, topic_prefix)
+    trace = question.asker.traceparent
+    return _admission(name, record, record["eventId"], record["containerId"], at_ms, trace, topic_prefix)
 
 
 def _admission(
     name: EventName,
     record: Any,
-    event: EventId,
+    event_id: str,
     container_id: str,
     at_ms: int,
     traceparent: str | None,
@@ -112,7 +113,7 @@ def _admission(
         topic=topic_prefix + ADMISSIONS.name,
         key=container_id.encode(),
         value=codec.encode(name, record),
-        headers=headers.public(name, str(event), at_ms, traceparent),
+        headers=headers.public(name, event_id, at_ms, traceparent),
     )
 
 

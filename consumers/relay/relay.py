@@ -135,7 +135,7 @@ class Relay:
         events: list[tuple[uuid.UUID, int]] = []
         following: dict[int, int] = {}
         for item in self._reader.read(checkpoints, {p: end for p, end in ends.items() if p in checkpoints}):
-            if isinstance(item, tuple):
+            if not isinstance(item, Logged):
                 following[item[0]] = item[1]
             elif item.event_id is None:
                 raise self._foreign([f"offset {item.partition}/{item.offset}"])

@@ -30,6 +30,7 @@ from schemas.ids import (
     OrgId,
     ProjectId,
     event_id,
+    event_id_text,
     format_id,
     new_request_id,
     parse_id,
@@ -112,7 +113,7 @@ def test_an_implementation_in_another_language_agrees() -> None:
 def test_derived_ids(vector: dict[str, Any]) -> None:
     job = JobId(uuid.UUID(vector["jobId"]))
     assert str(variation_id(job, vector["index"])) == variation_id_text(job, vector["index"]) == vector["variationId"]
-    assert str(event_id(job, "JobCompleted")) == vector["completedEventId"]
+    assert str(event_id(job, "JobCompleted")) == event_id_text(job, "JobCompleted") == vector["completedEventId"]
     place = vector["record"]
     rejected = record_event_id(uuid.UUID(place["topicId"]), place["partition"], place["offset"], "CloneRejected")
     assert str(rejected) == vector["rejectedEventId"]
