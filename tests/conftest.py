@@ -18,14 +18,13 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
-from runtime.kafka_admin import KafkaAdmin
 from runtime.settings import Settings, kafka_client_settings
-from schemas.topics import ALL_TOPICS
 from storage.admin import create_database, drop_database
 from storage.connection import Database
 from tests.lanes import Lanes
 from tests.servers import TEMPLATE, database_at, kafka_server, postgres_server
 from tests.shared import Server, SharedServers, address_of
+from tests.topics import make_topics
 
 # The same examples in every run: what is red is red again. `--hypothesis-profile=default` looks for others.
 hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -127,7 +126,7 @@ def topic_prefix() -> str:
 def settings(kafka: str, database_url: str, topic_prefix: str) -> Settings:
     """Settings of a process of the test's own system; its topics exist."""
     settings = test_settings(kafka, database_url, topic_prefix)
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+    make_topics(settings)
     return settings
 
 

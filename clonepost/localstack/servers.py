@@ -85,7 +85,16 @@ def start_kafka(
         return True
 
     launcher.wait(ready, "Kafka" if child else "the broker at KAFKA_BOOTSTRAP_SERVERS", child)
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+
+    def has_topics() -> bool:
+        try:
+            KafkaAdmin(settings).create_topics(ALL_TOPICS)
+        except BrokerUnavailable:
+            # It has taken the request, and had no time to answer it: what is there is left as it is.
+            return False
+        return True
+
+    launcher.wait(has_topics, "Kafka, asked for the topics,", child)
     say("Kafka is up")
     return bootstrap_servers
 

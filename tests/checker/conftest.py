@@ -10,13 +10,12 @@ import pytest
 from bench.checker import Recorder, System, collect, wait_until_drained
 from bench.checker.snapshot import Snapshot
 from bench.load import Analyst, Load, make_tenants, plan, reference_lines
-from runtime.kafka_admin import KafkaAdmin
-from schemas.topics import ALL_TOPICS
 from storage import keys, reference
 from storage.admin import create_database, drop_database
 from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
 from tests.servers import TEMPLATE, database_at
+from tests.topics import make_topics
 
 SEED = 11
 OPERATIONS = 300
@@ -36,7 +35,7 @@ def run(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> 
     name = f"checker_{uuid.uuid4().hex[:12]}"
     create_database(postgres, name, template=TEMPLATE)
     settings = test_settings(kafka, database_at(postgres, name), f"c{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+    make_topics(settings)
     folder: Path = tmp_path_factory.mktemp("checker")
     system = System(settings.kafka, settings.database_url.get_secret_value(), settings.topic_prefix)
     pipeline = Pipeline(settings, folder)

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime.kafka_admin import KafkaAdmin
-from schemas.topics import ALL_TOPICS
 from storage.admin import create_database, drop_database
 from tests.conftest import test_settings
 from tests.e2e.pipeline import Pipeline
 from tests.servers import TEMPLATE, database_at
+from tests.topics import make_topics
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def running_pipeline(
     name = f"e2e_{uuid.uuid4().hex[:12]}"
     create_database(postgres, name, template=TEMPLATE)
     base = test_settings(kafka, database_at(postgres, name), f"e{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(base).create_topics(ALL_TOPICS)
+    make_topics(base)
     pipeline = Pipeline(base.model_copy(update=settings), folder, dict(environment))
     try:
         pipeline.start()

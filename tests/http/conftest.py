@@ -7,9 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from runtime.kafka_admin import KafkaAdmin
 from runtime.settings import Settings
-from schemas.topics import ALL_TOPICS
 from storage.admin import create_database, drop_database
 from tests.builders import Rows
 from tests.conftest import test_settings
@@ -17,6 +15,7 @@ from tests.e2e.pipeline import Pipeline, Tenant
 from tests.http.documented import hold
 from tests.http.judge import Judge
 from tests.servers import TEMPLATE, database_at
+from tests.topics import make_topics
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +31,7 @@ def system(kafka: str, postgres: str) -> Iterator[Settings]:
     name = f"http_{uuid.uuid4().hex[:12]}"
     create_database(postgres, name, template=TEMPLATE)
     settings = test_settings(kafka, database_at(postgres, name), f"h{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+    make_topics(settings)
     yield settings
     drop_database(postgres, name)
 

@@ -17,8 +17,7 @@ from bench.checker.history import now_seconds
 from bench.load.plan import WEIGHTS
 from clonepost.roles import ROLES
 from runtime.errors import DatabaseUnavailable
-from runtime.kafka_admin import KafkaAdmin
-from schemas.topics import ALL_TOPICS, DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS
 from storage.admin import create_database
 from tests.awaiting import eventually
 from tests.conftest import test_settings
@@ -28,6 +27,7 @@ from tests.kills.own_servers import OwnServers, own_servers
 from tests.kills.proxy import END_TXN
 from tests.kills.trial import hire, trial
 from tests.servers import TEMPLATE, database_at
+from tests.topics import make_topics
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def own(servers: OwnServers, tmp_path: Path) -> Iterator[KilledPipeline]:
     create_database(servers.postgres_url, name, template=TEMPLATE)
     url = database_at(servers.postgres_url, name)
     settings = test_settings(servers.bootstrap_servers, url, f"o{uuid.uuid4().hex[:8]}.")
-    KafkaAdmin(settings).create_topics(ALL_TOPICS)
+    make_topics(settings)
     pipeline = KilledPipeline(settings, tmp_path, HASTY)
     yield pipeline
     pipeline.close()
@@ -94,6 +94,7 @@ def test_g_an_outage_of_twenty_leases_looks_like_no_crash(
         own.fork(role.name)
     with trial(own, tenants, tmp_path, seed=7, weights={**WEIGHTS, "poison": 0}) as history:
         _grown(own)
+        before = _losses(own)
         servers.postgres.stop()
         away_at = now_seconds()
         # The outage's length is what is tried here: nothing is waited for.
@@ -101,12 +102,14 @@ def test_g_an_outage_of_twenty_leases_looks_like_no_crash(
         back_at = now_seconds()
         servers.postgres.start()
         _grown(own)
+        after = _losses(own)
     posts = [post for post in read_history(history).posted if post.started_at > away_at and post.ended_at < back_at]
     # A malformed one is refused without anybody's help.
     assert {post.status for post in posts} <= {202, 422}
     assert len(posts) > 20
     assert own.records(DEAD_LETTERS) == []
-    assert own.rows("SELECT max(losses) <= 1 FROM variations") == [(True,)]
+    # With leases of a second, a busy machine costs some without any outage.
+    assert max(after[variation] - lost for variation, lost in before.items()) <= 1
 
 
 def test_f_a_job_that_was_taken_without_postgres_is_never_unknown(servers: OwnServers, own: KilledPipeline) -> None:
@@ -165,6 +168,13 @@ def test_i_relays_that_freeze_die_and_hear_no_answer_publish_each_event_once(
         eventually(lambda: victim.ended_by == -signal.SIGKILL, what="a leader dies before it marks")
         own.fork("relay-a", "relay")
         _relayed(own)
+
+
+def _losses(own: KilledPipeline) -> dict[tuple[uuid.UUID, int], int]:
+    """How many leases each variation has lost."""
+    return {
+        (job, index): lost for job, index, lost in own.rows("SELECT job_id, variation_index, losses FROM variations")
+    }
 
 
 def _relayed(own: KilledPipeline) -> None:
