@@ -85,15 +85,27 @@ class Ended:
 
 
 def fan_out(
-    connection: Connection, job_ids: Sequence[uuid.UUID], *, room: int, worker_id: uuid.UUID, lease_seconds: float
+    connection: Connection,
+    job_ids: Sequence[uuid.UUID],
+    *,
+    room: int,
+    reserved: Sequence[int] = (),
+    worker_id: uuid.UUID,
+    lease_seconds: float,
 ) -> tuple[list[Lease], int]:
-    """none -> leased for the first `room` variations, none -> pending for the rest. Returns the leases, and how many
-    are pending.
+    """none -> leased for the first `room` variations, and for the first `reserved` of each job whose organisation has
+    nothing pending; none -> pending for the rest. Returns the leases, and how many are pending.
 
     Rows that exist stay as they are, so a job that is fanned out again loses and doubles nothing. What is made is what
     the claim says. A job that has ended or is being canceled gets no rows here.
     """
-    asked = {"room": room, "lease": lease_seconds, "worker": worker_id, "jobs": uuids(job_ids)}
+    asked = {
+        "room": room,
+        "reserved": ints(reserved or [0] * len(job_ids)),
+        "lease": lease_seconds,
+        "worker": worker_id,
+        "jobs": uuids(job_ids),
+    }
     try:
         # Nearly every batch is new, and each row that may conflict is looked for twice.
         with connection.transaction():

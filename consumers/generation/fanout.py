@@ -79,14 +79,16 @@ class FanOutHandler:
         pool = self._pool
         leases: list[Lease] = []
         pending = 0
-        pool.await_room(read.variations)
-        with pool.leasing() as room:
+        asked = [(org_id, read.variations[job_id]) for job_id, (org_id, _, _) in read.accepted.items()]
+        pool.await_room(asked)
+        with pool.leasing(asked) as room:
             with self._database.transaction() as connection:
                 if read.accepted:
                     leases, pending = variations.fan_out(
                         connection,
                         list(read.accepted),
-                        room=room,
+                        room=room.free,
+                        reserved=room.reserved,
                         worker_id=pool.worker_id,
                         lease_seconds=pool.lease_seconds,
                     )
@@ -117,8 +119,8 @@ class Admitted:
 
     accepted: dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, str | None]] = field(default_factory=dict)
     canceled: dict[uuid.UUID, Ended] = field(default_factory=dict)
-    variations: int = 0
-    """How many the accepted jobs ask for."""
+    variations: dict[uuid.UUID, int] = field(default_factory=dict)
+    """How many each accepted job asks for."""
 
     def add(self, record: Record, value: bytes | None) -> None:
         """Sort one record in. Raises Poison."""
@@ -135,8 +137,7 @@ class Admitted:
             raise Poison("WRONG_KEY", "the key is not the record's containerId")
         traceparent = _traceparent(record, decoded.name)
         if decoded.name == "CloneAccepted":
-            if job_id not in self.accepted:
-                self.variations += cast("CloneAccepted", fields)["variations"]
+            self.variations[job_id] = cast("CloneAccepted", fields)["variations"]
             self.accepted[job_id] = org_id, container_id, traceparent
         else:
             self.canceled[job_id] = Ended(job_id, container_id, traceparent, ())

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -19,7 +20,7 @@ from consumers.generation.generators import Generator
 from consumers.generation.keeper import Claimer, Renewer
 from consumers.generation.tasks import Held, Task
 from consumers.generation.threads import OnDeath, watched_thread
-from consumers.generation.turns import last_served
+from consumers.generation.turns import from_reserve, last_served
 from consumers.generation.workers import Outcomes, Workers
 from runtime.errors import Retryable
 from runtime.failpoint import failpoint
@@ -35,10 +36,26 @@ _ROOM_SECONDS: Final = 1.0
 _FINISH_SECONDS: Final = 6.0
 _COMMIT_SECONDS: Final = 2.0
 _JOIN_SECONDS: Final = 1.0
+_OWN_SHARE: Final = 0.25
+
+Asked = Sequence[tuple[uuid.UUID, int]]
+"""The organisation of each job, and how many variations it is to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may be leased: the first `free` variations of all, and of each job the first `reserved` whatever is free."""
+
+    free: int
+    reserved: Sequence[int] = ()
 
 
 class Pool:
-    """The work of one process: `room` says how much more it may lease, `submit` hands it over."""
+    """The work of one process: `leasing` says how much more it may lease, `submit` hands it over.
+
+    It leases `lease_ahead` variations and no more for whoever comes first, and as many again in reserve, for
+    organisations that have less than a quarter of that here: a flood fills the one and never the other.
+    """
 
     def __init__(
         self,
@@ -97,25 +114,32 @@ class Pool:
         for thread in self._threads.values():
             thread.start()
 
-    def await_room(self, wanted: int) -> None:
-        """Wait a moment for room for so many variations that are still records, where the pool will soon have it.
+    def await_room(self, asked: Asked) -> None:
+        """Wait a moment for room for variations that are still records, where the pool will soon have it.
 
         Rows that are made pending and leased later are written once more: three times as much work for Postgres as
         making them leased. A generator that waits has room when its provider answers, and nobody knows when that is;
         where older rows are pending, new ones go behind them.
         """
-        if wanted <= self._lease_ahead and not (self._generator.waits or self._pending_expected or self._stopping):
+        wanted = sum(number for _, number in asked)
+        if (
+            wanted <= self._lease_ahead
+            and not (self._generator.waits or self._pending_expected or self._stopping)
+            and sum(self._reserved(asked)) < wanted
+        ):
             self._held.await_at_most(self._lease_ahead - wanted, timeout_seconds=_ROOM_SECONDS)
 
     @contextmanager
-    def leasing(self) -> Iterator[int]:
-        """Lease variations that have no rows yet, up to the number given, and `submit` them inside.
+    def leasing(self, asked: Asked = ()) -> Iterator[Room]:
+        """Lease variations that have no rows yet, as many as there is room for, and `submit` them inside.
 
-        One thread at a time, so that two together do not lease twice the room. None while older ones are pending: they
-        come first.
+        One thread at a time, so that two together do not lease twice the room. Nothing is free while older ones are
+        pending: they come first. The reserve is for those whose own organisation has none pending, which is for the
+        database to say.
         """
         with self._leasing:
-            yield 0 if self._pending_expected else self._room()
+            free = 0 if self._pending_expected else self._room()
+            yield Room(free, self._reserved(asked) if sum(number for _, number in asked) > free else [0] * len(asked))
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Run these; their rows are leased by this pool's `worker_id`."""
@@ -161,6 +185,14 @@ class Pool:
         self._renewer.stop()
         self._give_back(self._held.snapshot())
         self._threads["renewer"].join(_JOIN_SECONDS)
+
+    def _reserved(self, asked: Asked) -> list[int]:
+        if self._generator.waits or self._stopping:
+            # What is leased ahead would stand in line behind calls; what is pending is claimed when one has ended.
+            return [0] * len(asked)
+        share = int(self._lease_ahead * _OWN_SHARE)
+        held = self._held.of_organizations()
+        return from_reserve(asked, held, reserve=2 * self._lease_ahead - held.total(), share=share)
 
     def _room(self) -> int:
         return 0 if self._stopping else max(0, self._lease_ahead - len(self._held))

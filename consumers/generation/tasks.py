@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -72,6 +73,11 @@ class Held:
         """Wait until no more than `count` are held, but no longer than that."""
         with self._lock:
             self._lock.wait_for(lambda: len(self._tasks) <= count, timeout_seconds)
+
+    def of_organizations(self) -> Counter[uuid.UUID]:
+        """How many each organisation has here."""
+        with self._lock:
+            return Counter(task.org_id for task in self._tasks.values())
 
     def snapshot(self) -> list[Task]:
         """The tasks held now."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.generation.tasks import Task
-from consumers.generation.turns import in_turns, last_served
+from consumers.generation.turns import from_reserve, in_turns, last_served
 from storage import variations
 from storage.connection import Database
 from storage.variations import Claimed, Lease
@@ -97,6 +97,26 @@ def test_turns_keep_each_ones_order_and_nobody_waits_for_two_of_another(
         for before, after in zip([-1, *places], places, strict=False):
             between = [task.org_id for task in turns[before + 1 : after]]
             assert len(between) == len(set(between))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([uuid.UUID(int=n) for n in range(4)]), st.integers(1, 10)), max_size=20),
+    st.dictionaries(st.sampled_from([uuid.UUID(int=n) for n in range(4)]), st.integers(0, 40)),
+    st.integers(-5, 64),
+    st.integers(0, 16),
+)
+def test_a_reserve_is_shared_and_not_passed(
+    asked: list[tuple[uuid.UUID, int]], held: dict[uuid.UUID, int], reserve: int, share: int
+) -> None:
+    given_ = from_reserve(asked, held, reserve=reserve, share=share)
+    assert sum(given_) <= max(0, reserve)
+    assert all(0 <= one <= wanted for one, (_, wanted) in zip(given_, asked, strict=True))
+    for org in {org for org, _ in asked}:
+        own = sum(one for one, (other, _) in zip(given_, asked, strict=True) if other == org)
+        most = min(sum(wanted for other, wanted in asked if other == org), max(0, share - held.get(org, 0)))
+        assert own <= most
+        if sum(given_) < reserve:
+            assert own == most, "nothing was short"
 
 
 def test_an_empty_round_moves_nothing() -> None:

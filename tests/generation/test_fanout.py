@@ -84,13 +84,13 @@ def test_what_is_made_is_what_was_claimed(fan_out: FanOut, jobs: Jobs) -> None:
 def test_older_pending_rows_come_before_new_jobs(database: Database, recorder: Recorder, new_pool: NewPool) -> None:
     pool = new_pool(Steered(made), start=False)
     with pool.leasing() as room:
-        assert room == 0, "it has not looked yet"
+        assert room.free == 0, "it has not looked yet"
     ready(pool)
     with pool.leasing() as room:
-        assert room == 4
+        assert room.free == 4
     pool.expect_pending()
     with pool.leasing() as room:
-        assert room == 0
+        assert room.free == 0
 
 
 def test_rows_are_made_leased_where_there_is_room_in_a_moment(
@@ -115,6 +115,42 @@ def test_rows_are_made_leased_where_there_is_room_in_a_moment(
     fan_out(accepted(second))
     assert jobs.variations(second)[0]["worker_id"] == pool.worker_id
     assert not made_pending
+
+
+def test_a_flood_that_holds_all_the_room_and_more_costs_another_organisation_one_turn_each(
+    database: Database, recorder: Recorder, jobs: Jobs, new_pool: NewPool
+) -> None:
+    gate = Gate()
+    generator = Steered(gate.make, waits=False, lease_ahead=16)
+    pool = new_pool(generator)
+    eventually(lambda: not pool._pending_expected, what="the pool has found nothing pending")
+    fan_out = FanOut(database, recorder, pool)
+    flooding, small = jobs.branded(), jobs.branded()
+    flood = [jobs.accept(flooding, variations=10) for _ in range(5)]
+    fan_out(*(accepted(job) for job in flood))
+    eventually(lambda: generator.orders, what="the flood's first is being made")
+    assert [state for job in flood for state in jobs.states(job)].count("pending") >= 30
+    quiet = [jobs.accept(small, variations=variations) for variations in (3, 2)]
+    fan_out(accepted(quiet[0]))
+    assert jobs.states(quiet[0]) == ["leased"] * 3
+    # Its share is 4. What does not fit is pending, and then nothing of its own goes past that.
+    fan_out(accepted(quiet[1]))
+    assert jobs.states(quiet[1]) == ["leased", "pending"]
+    later = jobs.accept(small, variations=1)
+    fan_out(accepted(later))
+    assert jobs.states(later) == ["pending"]
+    # Nor does more of the flood.
+    more = jobs.accept(flooding, variations=2)
+    fan_out(accepted(more))
+    assert jobs.states(more) == ["pending"] * 2
+    gate.opened.set()
+    eventually(lambda: jobs.states(later) == ["succeeded"], what="all that is small has ended")
+    made_for = [uuid.UUID(order.job_id) for order in generator.orders]
+    # One of the flood was being made; then they take turns.
+    first = made_for[:9]
+    assert sum(first.count(job.job_id) for job in quiet) == 4, first
+    everything = [*flood, *quiet, later, more]
+    eventually(lambda: all({*jobs.states(job)} == {"succeeded"} for job in everything), what="everything ends")
 
 
 def test_a_cancel_ends_the_job_and_is_announced_each_time(fan_out: FanOut, jobs: Jobs) -> None:
