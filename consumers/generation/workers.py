@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,7 +12,7 @@ from consumers.generation.generators import Generator
 from consumers.generation.results import Outcome, attempt
 from consumers.generation.tasks import Task
 from consumers.generation.threads import OnDeath, watched_thread
-from consumers.generation.turns import in_turns
+from consumers.generation.turns import Turns
 from runtime.failpoint import failpoint
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +38,8 @@ class Workers:
         self._concurrency = concurrency if generator.waits else 1
         self._on_death = on_death
         self._inbox: queue.SimpleQueue[Sequence[Task] | None] = queue.SimpleQueue()
+        self._turns = Turns()
+        """Of a generator that does not wait; its one thread alone touches it."""
         self._stopping = False
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -52,7 +53,7 @@ class Workers:
                 self._add_thread()
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Run these as threads become free; one organisation's in this order, and organisations in turn."""
+        """Run these as threads become free; one organisation's in this order, and organisations by `Turns`."""
         if self._generator.waits:
             for task in tasks:
                 self._inbox.put([task])
@@ -96,34 +97,35 @@ class Workers:
         thread.start()
 
     def _work(self) -> None:
-        while (tasks := self._inbox.get()) is not None:
-            if self._work_off(tasks):
-                return
-
-    def _work_off(self, tasks: Sequence[Task]) -> bool:
-        """Run the tasks; hand over results now and then. Returns whether this thread was abandoned meanwhile."""
+        turns = Turns() if self._generator.waits else self._turns
         done: list[Outcome] = []
         handed_over_at = time.monotonic()
-        left = deque(tasks if self._generator.waits else in_turns(tasks))
-        while left:
-            if not self._generator.waits and not self._inbox.empty():
-                left = deque(in_turns([*left, *self._came()]))
-            task = left.popleft()
+        while True:
+            if not turns:
+                if done:
+                    self._outcomes.put(done)
+                    done, handed_over_at = [], time.monotonic()
+                if (tasks := self._inbox.get()) is None:
+                    return
+                turns.add(tasks)
+            if not self._generator.waits:
+                turns.add(self._came())
+            task = turns.next()
             if not self._begin(task):
                 continue
             failpoint("work.begun")
+            began = time.thread_time()
             outcome = attempt(self._generator, task)
             failpoint("work.made")
             if self._end(task):
-                self._inbox.put(list(left))
+                # Whoever replaced this thread has gone on with those that wait.
                 self._outcomes.put(done)
-                return True
+                return
+            turns.charge(task.org_id, time.thread_time() - began)
             done.append(outcome)
             if time.monotonic() - handed_over_at > _HAND_OVER_SECONDS:
                 self._outcomes.put(done)
                 done, handed_over_at = [], time.monotonic()
-        self._outcomes.put(done)
-        return False
 
     def _came(self) -> list[Task]:
         """What was submitted meanwhile, by the only thread that takes from the inbox."""

@@ -7,11 +7,10 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.generation.tasks import Task
-from consumers.generation.turns import from_reserve, in_turns, last_served
+from consumers.generation.turns import from_reserve, last_served
 from storage import variations
 from storage.connection import Database
-from storage.variations import Claimed, Lease
+from storage.variations import Claimed
 from tests.generation.test_transitions import claim, fan_out
 from tests.generation.world import Job, Jobs
 
@@ -80,23 +79,6 @@ def test_the_round_ends_at_an_organisation_with_the_most(after: uuid.UUID, count
     most = {org for org, count in counts.items() if count == max(counts.values())}
     following = sorted(most, key=lambda org: (org <= after, org))
     assert last == following[-1]
-
-
-@given(st.lists(st.sampled_from([uuid.UUID(int=n) for n in range(4)]), max_size=30))
-def test_turns_keep_each_ones_order_and_nobody_waits_for_two_of_another(
-    orgs: list[uuid.UUID],
-) -> None:
-    tasks = [Task(Lease(uuid.UUID(int=99), place, 1), org, org, None, None) for place, org in enumerate(orgs)]
-    turns = in_turns(tasks)
-    assert sorted(task.lease.index for task in turns) == list(range(len(orgs)))
-    for org in set(orgs):
-        places = [place for place, task in enumerate(turns) if task.org_id == org]
-        own = [turns[place].lease.index for place in places]
-        assert own == sorted(own)
-        # Between two of its own, each other organisation has one turn at most.
-        for before, after in zip([-1, *places], places, strict=False):
-            between = [task.org_id for task in turns[before + 1 : after]]
-            assert len(between) == len(set(between))
 
 
 @given(
