@@ -25,6 +25,7 @@ from tests.awaiting import eventually
 from tests.dedup.records import Read, cancel_of, clone
 from tests.dedup.stage import Recorder
 from tests.dedup.world import VIDEO_PRICE, World
+from tests.growth import grow
 
 
 class Log:
@@ -243,3 +244,27 @@ def test_the_recorder_of_the_other_tests_keeps_what_the_real_publisher_writes(
     kept = [(r.key, r.value, list(r.headers), r.partition) for r in recorder.records]
     written = [(m.key(), m.value(), m.headers() or [], m.partition()) for m in logs[REPLIES].until(3)]
     assert written == kept
+
+
+def test_a_container_has_one_winner_though_the_topic_has_grown_since(
+    settings: Settings, publisher: Publisher, world: World
+) -> None:
+    """Drained, then grown: what is asked again comes through another partition."""
+    # Noticed within a moment, and not within ten seconds.
+    settings = settings.model_copy(update={"kafka": {**settings.kafka, "topic.metadata.refresh.interval.ms": "500"}})
+    project = world.project()
+    containers = [uuid.uuid4() for _ in range(10)]
+    first = [clone(project, container) for container in containers]
+    with _running(settings, publisher):
+        publisher.publish(_produced(settings, first, partition=0))
+        eventually(lambda: _decided(world, settings), what="it has drained")
+        grow(settings, settings.topic_prefix + REQUESTS.name, REQUESTS.partitions + 1)
+        text = {"caption": "another", "cta": None, "voiceOverScript": None}
+        different = [clone(project, container, overrides=text) for container in containers]
+        new = clone(project, uuid.uuid4())
+        publisher.publish(_produced(settings, [*first, *different, new], partition=REQUESTS.partitions))
+        eventually(lambda: _decided(world, settings), what="all is decided")
+    claims = Counter(row["partition"] for row in world.rows("SELECT partition FROM claims"))
+    assert claims == {0: 10, REQUESTS.partitions: 1}
+    _, reserved, running = world.wallet(project.org_id)
+    assert (reserved, running) == (11 * VIDEO_PRICE, 11)
