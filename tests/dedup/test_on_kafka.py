@@ -262,7 +262,10 @@ def test_a_container_has_one_winner_though_the_topic_has_grown_since(
         text = {"caption": "another", "cta": None, "voiceOverScript": None}
         different = [clone(project, container, overrides=text) for container in containers]
         new = clone(project, uuid.uuid4())
-        publisher.publish(_produced(settings, [*first, *different, new], partition=REQUESTS.partitions))
+        # One that knows of the new partition.
+        later = Publisher(settings)
+        later.publish(_produced(settings, [*first, *different, new], partition=REQUESTS.partitions))
+        later.close()
         eventually(lambda: _decided(world, settings), what="all is decided")
     claims = Counter(row["partition"] for row in world.rows("SELECT partition FROM claims"))
     assert claims == {0: 10, REQUESTS.partitions: 1}
