@@ -19,12 +19,17 @@ from storage.connection import Connection
 
 _FAN_OUT: Final = """
   INSERT INTO variations (job_id, variation_index, org_id, state, attempt, lease_until, worker_id, deadline_at)
-  SELECT n.job_id, n.i, n.org_id, CASE WHEN n.place <= %(room)s THEN 'leased' ELSE 'pending' END,
-    CASE WHEN n.place <= %(room)s THEN 1 ELSE 0 END,
-    CASE WHEN n.place <= %(room)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
-    CASE WHEN n.place <= %(room)s THEN %(worker)s::uuid END, n.deadline_at
-  FROM (SELECT c.job_id, c.org_id, c.deadline_at, i, row_number() OVER (ORDER BY a.place, i) AS place
-        FROM unnest(%(jobs)b::uuid[]) WITH ORDINALITY AS a (job_id, place)
+  SELECT n.job_id, n.i, n.org_id, CASE WHEN n.now THEN 'leased' ELSE 'pending' END,
+    CASE WHEN n.now THEN 1 ELSE 0 END,
+    CASE WHEN n.now THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
+    CASE WHEN n.now THEN %(worker)s::uuid END, n.deadline_at
+  FROM (SELECT c.job_id, c.org_id, c.deadline_at, i,
+          row_number() OVER (ORDER BY a.place, i) <= %(room)s
+            -- Not EXISTS: that might be answered by reading everything that is pending.
+            OR CASE WHEN i < a.reserved
+               THEN (SELECT 1 FROM variations v WHERE v.state = 'pending' AND v.org_id = c.org_id LIMIT 1) IS NULL
+               ELSE false END AS now
+        FROM unnest(%(jobs)b::uuid[], %(reserved)b::int[]) WITH ORDINALITY AS a (job_id, reserved, place)
         JOIN claims c ON c.job_id = a.job_id
         JOIN jobs j ON j.job_id = a.job_id AND CASE WHEN j.status = 'running' THEN true END
         CROSS JOIN generate_series(0, c.variations - 1) AS i
