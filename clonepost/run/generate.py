@@ -1,5 +1,6 @@
 """`clonepost run generate`: make variations."""
 
+import sys
 import threading
 from typing import Final
 
@@ -25,11 +26,15 @@ from schemas.topics import ADMISSIONS
 from storage.connection import Database
 
 _SWEEP_END_SECONDS: Final = 2.0
+# The thread that writes texts never waits, so another one that has a server's answer waits for the interpreter: 5 ms by
+# default, each time, and many times from an admission to its results.
+_SWITCH_SECONDS: Final = 0.0001
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT. Raises Fatal when one of its threads dies."""
     settings = load_settings()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with role_process("generate", settings) as stopping:
         topic = settings.topic_prefix + ADMISSIONS.name
         admin = KafkaAdmin(settings)
