@@ -43,7 +43,7 @@ imports: setup
 unit: setup ## Run the tests against a real broker and a real database
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
-planted: setup ## Plant each known defect in a copy of the code: every one must be caught (about half an hour)
+planted: setup ## Plant each known defect in a copy of the code: every one must be caught (about ten minutes)
 	$(BIN)/pytest tests/planted -m "slow or slow_planted" $(TESTS)
 
 format: setup ## Lay the code out

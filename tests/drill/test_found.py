@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from runtime.record import Batch
 from runtime.settings import Settings
 from schemas.topics import VARIATION_RESULTS
 from tests.awaiting import eventually
+from tests.running_loop import running
 
 
 def test_a_client_that_was_frozen_past_its_own_time_limit_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +87,8 @@ def test_a_partition_that_was_taken_away_in_a_stall_is_read_when_it_comes_back(s
         stranger.poll(0.05)
         return bool(stranger.assignment())
 
-    with ThreadPoolExecutor(1) as pool:
-        ran = pool.submit(loop.run)
-        try:
+    try:
+        with running(loop):
             send()
             eventually(lambda: len(handler.handled) == len(partitions), what="every partition is read")
             handler.away.set()
@@ -101,7 +101,5 @@ def test_a_partition_that_was_taken_away_in_a_stall_is_read_when_it_comes_back(s
             stranger.close()
             send()
             eventually(lambda: handler.handled >= {(p, 2) for p in partitions}, what="what came back is read")
-        finally:
-            loop.stop()
-            ran.result()
-            publisher.close()
+    finally:
+        publisher.close()

@@ -16,18 +16,12 @@ from consumers.generation.planning.capability import capability
 from consumers.generation.planning.plan import plan
 from consumers.generation.realise import Assignment, Texts
 from tests.generation.orders import SOURCE, make, order
+from tests.generation.test_gate import GOOD
 from tests.generation.world import BRAND
 
 BLUEPRINT: Final = analyse(SOURCE)
 FACTS: Final = (*BRAND["benefits"], *BRAND["proof"])
-SILENT: Final = Texts(
-    hook="Stop fighting with the pump.",
-    caption="Luma is our answer to the pump.",
-    cta="Tap the link to meet Luma",
-    script="Stop fighting with the pump. You chase the last drop with a cotton bud. Then Luma came along, and the shelf"
-    " got lighter. Let it do its part before breakfast. Tap the link to meet Luma.",
-    shot_descriptions=("A hand at a pump.", "A bottle beside a tap.", "Luma in daylight."),
-)
+SILENT: Final = replace(GOOD, caption="Luma is our answer to the pump.")
 
 
 def briefs(mode: str, ordinal: int = 0) -> list[VariationBrief]:

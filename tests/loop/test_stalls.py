@@ -1,7 +1,6 @@
 """What a stalled stage does with partitions that move to another member meanwhile."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from confluent_kafka import Consumer
@@ -14,6 +13,7 @@ from runtime.record import Batch
 from runtime.settings import Settings
 from schemas.topics import VARIATION_RESULTS
 from tests.awaiting import eventually
+from tests.running_loop import running
 
 PARTITIONS: Final = frozenset(range(VARIATION_RESULTS.partitions))
 
@@ -47,8 +47,7 @@ def test_a_stalled_batch_leaves_partitions_to_their_new_owner(settings: Settings
         stranger.poll(0.05)
         return {place.partition for place in stranger.assignment()}
 
-    with ThreadPoolExecutor(1) as pool:
-        ran = pool.submit(loop.run)
+    with running(loop):
         try:
             eventually(stalled, what="the stage stalls with records of every partition")
             stranger.subscribe([topic])
@@ -59,6 +58,4 @@ def test_a_stalled_batch_leaves_partitions_to_their_new_owner(settings: Settings
         finally:
             handler.back.set()
             stranger.close()
-            loop.stop()
-            ran.result()
             publisher.close()

@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from runtime.record import Batch, raw_bytes
 from runtime.settings import Settings
 from schemas.topics import VARIATION_RESULTS
 from tests.awaiting import eventually
+from tests.running_loop import running
 
 STAGE = "unreadable"
 
@@ -34,18 +33,6 @@ class Handled:
         if self.away.is_set():
             raise BrokerUnavailable("kafka: away")
         self.values += [raw_bytes(record.value()) or b"" for record in batch.records]
-
-
-@contextmanager
-def running(settings: Settings, handler: Handled) -> Iterator[None]:
-    loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic_of(settings)])
-    with ThreadPoolExecutor(1) as pool:
-        ran = pool.submit(loop.run)
-        try:
-            yield
-        finally:
-            loop.stop()
-            ran.result()
 
 
 @pytest.fixture
@@ -107,7 +94,8 @@ def test_nothing_behind_a_damaged_record_is_handled_until_it_can_be_read(
         send(0, value)
     file, handler = log_file(settings, 0), Handled()
     replace_bytes(file, values[1], values[1][::-1])
-    with capture_logs() as logs, running(settings, handler):
+    loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic_of(settings)])
+    with capture_logs() as logs, running(loop):
         eventually(lambda: committed(0) == 1, what="what stands before it is done with")
         send(1, b"another partition")
         eventually(lambda: committed(1) == 1, what="another partition goes on")

@@ -1,7 +1,6 @@
 """The stage in its batch loop, on real Kafka and Postgres: an outage stalls it, poison does not."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import cast
 
@@ -29,6 +28,7 @@ from tests.awaiting import eventually
 from tests.dedup.records import Read
 from tests.dedup.stage import Recorder
 from tests.projector.stage import Accepted, Stage, projector, wake_up
+from tests.running_loop import running
 from tests.servers import database_away
 
 
@@ -40,21 +40,18 @@ def publisher(settings: Settings) -> Iterator[Publisher]:
 
 
 @contextmanager
-def running(settings: Settings, publisher: Publisher) -> Iterator[None]:
+def stage_running(settings: Settings, publisher: Publisher) -> Iterator[None]:
     """The stage as `clonepost run project` builds it, in a thread."""
     database = Database(settings.database_url.get_secret_value(), application_name="test-project")
     letters = DeadLetters(settings, stage=STAGE)
     prefix = settings.topic_prefix
     handler = ProjectHandler(database, publisher, letters, completion_partitions=3, topic_prefix=prefix)
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[prefix + VARIATION_RESULTS.name])
-    with ThreadPoolExecutor(1) as pool:
-        ran = pool.submit(loop.run)
-        try:
+    try:
+        with running(loop):
             yield
-        finally:
-            loop.stop()
-            ran.result()
-            database.close()
+    finally:
+        database.close()
 
 
 def send(settings: Settings, publisher: Publisher, *records: Read) -> None:
@@ -88,7 +85,7 @@ def test_an_outage_stalls_the_stage_and_dead_letters_nothing(
         jobs.all_end(job, "succeeded")
     stalls = metrics.STALLS.labels(STAGE)
     before = stalls._value.get()
-    with running(settings, publisher):
+    with stage_running(settings, publisher):
         with database_away(postgres, settings.database_url.get_secret_value()):
             send(settings, publisher, *(wake_up(job, 0) for job in ended), junk(b"junk"))
             eventually(lambda: stalls._value.get() >= before + 3, what="the stage has stalled several times")
@@ -107,11 +104,11 @@ def test_poison_is_one_dead_letter_and_its_neighbours_are_projected(
     jobs.all_end(job, "succeeded", "succeeded")
     poison = [b"junk", b"", None, b"\xc3\x01" + b"\x00" * 9]
     send(settings, publisher, wake_up(job, 0), *map(junk, poison), wake_up(job, 1))
-    with running(settings, publisher):
+    with stage_running(settings, publisher):
         eventually(lambda: committed(settings) == 6, what="all are done with")
     # A second process begins behind them.
     send(settings, publisher, wake_up(job, 0))
-    with running(settings, publisher):
+    with stage_running(settings, publisher):
         eventually(lambda: committed(settings) == 7, what="the last is done with")
     letters = records_of(settings, DEAD_LETTERS)
     assert sorted(raw_bytes(letter.value()) or b"" for letter in letters) == sorted(value or b"" for value in poison)
@@ -128,7 +125,7 @@ def test_a_partition_that_the_topic_gets_meanwhile_is_read_soon(
         jobs.all_end(job, "succeeded")
     topic, new = settings.topic_prefix + VARIATION_RESULTS.name, VARIATION_RESULTS.partitions
     send(settings, publisher, wake_up(first, 0))
-    with running(settings, publisher):
+    with stage_running(settings, publisher):
         eventually(lambda: committed(settings) == 1, what="the stage is at work")
         admin = AdminClient({**settings.kafka})
         (grown,) = admin.create_partitions([NewPartitions(topic, new + 1)]).values()
@@ -151,7 +148,7 @@ def test_a_member_that_was_frozen_ends_jobs_and_dies_and_their_ends_are_told(
         jobs.stands(job, 0, "succeeded")
     send(settings, publisher, *(wake_up(job, 0) for job in (woken, forgotten)))
     in_hand = records_of(settings, VARIATION_RESULTS)
-    with running(settings, publisher):
+    with stage_running(settings, publisher):
         eventually(lambda: committed(settings) == 2, what="the new owner has passed them")
         for job in (woken, forgotten):
             jobs.stands(job, 1, "failed")
