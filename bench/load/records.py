@@ -3,9 +3,10 @@
 import threading
 import time
 import uuid
-from typing import Any, Final
+from collections import deque
+from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from bench.checker.avro import encode
 from bench.checker.history import Produced, Recorder, now_seconds
@@ -16,15 +17,26 @@ _Headers = list[tuple[str, str | bytes | None]]
 _FLUSH_SECONDS: Final = 0.2
 
 
+class _Record(NamedTuple):
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: _Headers
+    entry: dict[str, Any]
+
+
 class InternalSystem:
-    """Produces records. One that is not acknowledged is written down so and produced again: duplicates are safe."""
+    """Produces records. One that is not acknowledged is written down so and produced again: duplicates are safe.
+
+    For one thread at a time: the client's call-backs run in its calls alone.
+    """
 
     def __init__(self, system: System, recorder: Recorder, stopping: threading.Event) -> None:
         self._system = system
         self._recorder = recorder
         self._stopping = stopping
         self._waiting = 0
-        self._turn = threading.Lock()
+        self._refused: deque[_Record] = deque()
         self._producer = Producer(
             {
                 **system.kafka,
@@ -58,6 +70,7 @@ class InternalSystem:
         """Wait until every record is acknowledged, or the load is stopped."""
         while self._waiting and not self._stopping.is_set():
             self._producer.flush(_FLUSH_SECONDS)
+            self._produce_again()
 
     def close(self) -> None:
         """Forget what is not acknowledged; each is written down as unknown."""
@@ -65,40 +78,45 @@ class InternalSystem:
         self._producer.flush(1)
 
     def _produce(self, topic: str, key: bytes, value: bytes | None, headers: _Headers, entry: dict[str, Any]) -> None:
+        self._waiting += 1
+        self._hand_over(_Record(self._system.topic(topic), key, value, headers, entry))
+        self._producer.poll(0)
+        self._produce_again()
+
+    def _hand_over(self, record: "_Record") -> None:
         started = now_seconds()
-        full_name = self._system.topic(topic)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             acknowledged = error is None
             self._recorder.add(
                 Produced(
-                    topic=full_name,
+                    topic=record.topic,
                     partition=message.partition() if acknowledged else None,
                     offset=message.offset() if acknowledged else None,
                     started_at=started,
                     ended_at=now_seconds(),
-                    **entry,
+                    **record.entry,
                 )
             )
-            with self._turn:
+            if acknowledged:
                 self._waiting -= 1
-            if not acknowledged and not self._stopping.is_set():
-                self._produce(topic, key, value, headers, entry)
+            else:
+                # Not from here: the client aborts the process where a call-back asks for call-backs.
+                self._refused.append(record)
 
-        with self._turn:
-            self._waiting += 1
         while True:
             try:
-                self._producer.produce(full_name, value, key, headers=headers, on_delivery=delivered)
+                self._producer.produce(
+                    record.topic, record.value, record.key, headers=record.headers, on_delivery=delivered
+                )
             except BufferError:
                 self._producer.poll(0.1)
-            except KafkaException:
-                with self._turn:
-                    self._waiting -= 1
-                raise
             else:
-                self._producer.poll(0)
                 return
+
+    def _produce_again(self) -> None:
+        while self._refused and not self._stopping.is_set():
+            self._hand_over(self._refused.popleft())
 
 
 def _clone(operation: Clone) -> dict[str, Any]:
