@@ -59,6 +59,7 @@ class Claim:
     mode: str
     variations: int
     price: int
+    ordinal: int
     requested_by: str
     requested_at_ms: int
     accepted_at_ms: int
@@ -128,6 +129,7 @@ class Variation:
     state: str
     attempt: int
     losses: int
+    retries: int
     finished_at_ms: int | None
     hook_shape: str | None
     visual_format: str | None

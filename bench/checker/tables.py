@@ -28,7 +28,7 @@ _UUID_CHARACTERS: Final = 36
 
 _CLAIMS: Final = """
   SELECT c.org_id::text, c.container_id::text, c.job_id::text, c.project_id::text, c.layer_id::text, l.format,
-    c.source_post_id::text, s.platform, c.mode, c.variations, c.variation_price, c.requested_by,
+    c.source_post_id::text, s.platform, c.mode, c.variations, c.variation_price, c.ordinal, c.requested_by,
     (extract(epoch FROM c.requested_at) * 1000)::bigint, (extract(epoch FROM c.accepted_at) * 1000)::bigint,
     (extract(epoch FROM c.deadline_at) * 1000)::bigint, c.topic_id::text, c.partition, c.record_offset
   FROM claims c LEFT JOIN project_layers l ON l.layer_id = c.layer_id AND l.org_id = c.org_id
@@ -43,7 +43,7 @@ _JOBS: Final = """
     (extract(epoch FROM finished_at) * 1000)::bigint, succeeded, failed, canceled, credits_charged, error_code,
     error_message, completion_event_id::text FROM jobs"""
 _VARIATIONS: Final = """
-  SELECT job_id::text, variation_index, org_id::text, state, attempt, losses,
+  SELECT job_id::text, variation_index, org_id::text, state, attempt, losses, retries,
     (extract(epoch FROM finished_at) * 1000)::bigint, hook_shape, visual_format, duration_ms, error_code,
     error_message, provenance->>'generator', (provenance->>'attempts')::int FROM variations"""
 _LEDGER: Final = """

@@ -83,6 +83,13 @@ def test_2_a_price_that_is_not_the_layers(good: Snapshot) -> None:
     assert found == {2: [f"claims {claim.job}"]}
 
 
+def test_2_a_number_that_two_jobs_of_a_project_have(good: Snapshot) -> None:
+    claim = first(good.tables.claims, lambda c: c.ordinal == 1)
+    found = broken(in_table(good, "claims", changed(claim, ordinal=0)))
+    # One number is two jobs', and another one nobody's.
+    assert found == {2: [f"project {claim.project}"] * 2}
+
+
 # 3: same request, same answer
 
 

@@ -110,6 +110,12 @@ def test_5_a_result_of_a_stale_attempt(good: Snapshot) -> None:
     assert found == {5: [f"variations {row.job} {row.index}"]}
 
 
+def test_5_more_ends_than_attempts(good: Snapshot) -> None:
+    row = first(good.tables.variations, lambda v: v.state == "succeeded")
+    found = broken(in_table(good, "variations", changed(row, retries=row.attempt - row.losses)))
+    assert found == {5: [f"variations {row.job} {row.index}"]}
+
+
 def test_5_a_write_after_the_jobs_end(good: Snapshot) -> None:
     row = first(good.tables.variations, lambda v: v.state == "succeeded")
     late = changed(row, finished_at_ms=(row.finished_at_ms or 0) + 3_600_000)

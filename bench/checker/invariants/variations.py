@@ -48,7 +48,10 @@ def _row(found: Findings, row: Variation, job: Job | None) -> None:
         found.expect(row.error_code in _OF_THE_SWEEPER, where, f"failed {row.error_code}, and no attempt says so")
     elif row.state == "canceled":
         found.expect(row.written_by is None, where, f"is canceled and has the result of attempt {row.written_by}")
-    found.expect(row.losses <= row.attempt, where, f"lost {row.losses} workers in {row.attempt} attempts")
+    # A loss and a "later" each end an attempt, a result ends another one, and no attempt is counted twice.
+    used = row.losses + row.retries + (row.written_by is not None)
+    ends = f"{row.losses} losses, {row.retries} retries, {'a' if row.written_by is not None else 'no'} result"
+    found.expect(used <= row.attempt, where, f"{ends} in {row.attempt} attempts")
 
 
 def _wake_ups(facts: Facts, found: Findings) -> None:

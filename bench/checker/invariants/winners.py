@@ -2,10 +2,12 @@
 
 A refusal claims nothing, so every record below the winner must have been refused. After it, the same request is a
 replay and every other one a conflict. Order holds within a partition; in another one (the topic has grown) only "no
-second winner" does.
+second winner" does. A project's winners are numbered 0, 1, 2, ...: a number that is given twice or left out is one that
+was read while another process was giving it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bench.checker.avro import decode
@@ -27,6 +29,7 @@ def judge(facts: Facts, found: Findings) -> None:
         found.expect(count == 1, f"claims {org} {container}", f"{count} requests won")
     for job, count in Counter(claim.job for claim in claims).items():
         found.expect(count == 1, f"claims {job}", f"{count} claims name this job")
+    _are_numbered(found, claims)
     records = {(record.partition, record.offset): record for record in facts.snapshot.logs[REQUESTS].records}
     for claim in claims:
         record = records.get((claim.partition, claim.offset))
@@ -35,6 +38,17 @@ def judge(facts: Facts, found: Findings) -> None:
     for one in facts.asked:
         if one.kind == "clone":
             _is_no_second_winner(facts, found, one)
+
+
+def _are_numbered(found: Findings, claims: Sequence[Claim]) -> None:
+    of_project: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for claim in claims:
+        of_project[claim.org, claim.project].append(claim.ordinal)
+    for (_, project), numbers in of_project.items():
+        twice = sorted(number for number, count in Counter(numbers).items() if count > 1)
+        left_out = sorted(set(range(max(numbers) + 1)) - set(numbers))
+        found.expect(not twice, f"project {project}", f"{len(twice)} numbers are several jobs': {twice[:5]}")
+        found.expect(not left_out, f"project {project}", f"{len(left_out)} numbers are nobody's: {left_out[:5]}")
 
 
 def _is_what_won(facts: Facts, found: Findings, claim: Claim, record: LogRecord) -> None:
