@@ -32,7 +32,8 @@ from runtime.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS: Final = 0.25
-_CLOSE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 3.0
+_COMMITTED_SECONDS: Final = 2.0
 # Answers to a commit that came after a rebalance: the new owner reads the records again, which handlers allow.
 _STALE_COMMIT: Final = frozenset(
     {
@@ -239,7 +240,7 @@ class BatchLoop:
         waits = full_jitter(first_seconds=0.05, cap_seconds=1.0)
         while True:
             try:
-                committed = consumer.committed(partitions, timeout=5.0)
+                committed = consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
                 # An error of one partition looks like no offset at all: it would be read from its beginning.
                 failed = next((place.error for place in committed if place.error is not None), None)
             except KafkaException as error:

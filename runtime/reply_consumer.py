@@ -57,7 +57,7 @@ class ReplyConsumer:
     def close(self) -> None:
         """Stop reading."""
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(1)
 
     def _connect(self) -> None:
         self._watch = BrokerWatch()

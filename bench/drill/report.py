@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.checker.report import Report
+from bench.drill.ends import End
 from bench.drill.faults import KINDS, PROCESSES
 
 
@@ -23,6 +24,7 @@ class Outcome:
     missed: Counter[str]
     deaths: Counter[str]
     slow_stops: Counter[str]
+    ends: tuple[End, ...]
     requests: int
     jobs: int
     drained_seconds: float | None
@@ -67,6 +69,7 @@ class Outcome:
             "deaths": dict(sorted(self.deaths.items())),
             "crashes": self.crashes,
             "slow_stops": dict(sorted(self.slow_stops.items())),
+            "ends": [end.as_json() for end in self.ends],
             "requests": self.requests,
             "jobs": self.jobs,
             "drained_seconds": self.drained_seconds,
@@ -82,6 +85,7 @@ class Outcome:
         lines.append("ends of processes: " + ", ".join(f"{how} x{n}" for how, n in sorted(self.deaths.items())))
         if self.slow_stops:
             lines.append(f"stopped by force after 12 s: {dict(self.slow_stops)}")
+        lines += [f"  {end.process} ended by {end.how}; {end.log}; {end.reason}" for end in self.ends]
         if self.crashes:
             lines.append(f"BROKEN: role processes ended by an exception of their own: {self.crashes}")
         drained = "not at all" if self.drained_seconds is None else f"in {self.drained_seconds:.1f} s"

@@ -104,6 +104,7 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
             missed=executor.missed,
             deaths=Counter(stack.deaths),
             slow_stops=Counter(stack.slow_stops),
+            ends=stack.ends.found,
             requests=sent.requests,
             jobs=jobs,
             drained_seconds=drained.seconds,

@@ -16,6 +16,7 @@ import httpx
 
 from bench.checker import System
 from bench.drill.disks import Disk, NoDisk
+from bench.drill.ends import Ends
 from bench.drill.faults import LINKS, PROCESSES, SERVERS
 from bench.drill.links import Link, Links, Upstream
 from bench.drill.members import Member
@@ -78,6 +79,8 @@ class Stack:
         self.notices: Final = Notices(self.home.socket_folder)
         """Which role processes have said that they are ready. For one thread alone."""
         self.slow_stops: Final[Counter[str]] = Counter()
+        self.ends: Final = Ends()
+        """Of role processes: those of their own accord, and those that had to be made."""
         self._say = say
         self._servers: list[Child] = []
         self._ports = PortLeases()
@@ -212,8 +215,11 @@ class Stack:
         ended = member.look()
         if ended is not None:
             self.deaths[f"{member.child.state.role} {ended}"] += 1
+            if member.name in PROCESSES:
+                self.ends.look(member.name, ended, member.child.log)
         if member.stops_slowly():
             self.slow_stops[member.name] += 1
+            self.ends.add(member.name, "SIGKILL, 12 s after SIGTERM", member.child.log)
 
 
 def _ready(url: str) -> bool:

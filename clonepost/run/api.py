@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 
 from clonepost.listening import BACKLOG, listen
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
+from clonepost.run.process import patiently, require_database, run_role, stop_when, tell_ready
 from producer.app import Application
 from producer.auth import KeyRing
 from producer.ingest.cancel import CancelRoute
@@ -83,8 +83,12 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; requests in hand get up to 8 s to finish."""
-    settings = load_settings()
-    with role_process("api", settings) as stopping, asyncio.Runner(loop_factory=new_loop) as runner:
+    run_role("api", run)
+
+
+def run(settings: Settings, stopping: threading.Event) -> None:
+    """Serve until `stopping` is set."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, stopping))
 
 

@@ -4,7 +4,7 @@ import sys
 import threading
 from typing import Final
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, stop_when, tell_ready
+from clonepost.run.process import patiently, require_database, run_role, stop_when, tell_ready
 from consumers.generation.composed import ComposedGenerator
 from consumers.generation.fallback import FallbackGenerator
 from consumers.generation.fanout import STAGE, FanOutHandler
@@ -33,24 +33,27 @@ _SWITCH_SECONDS: Final = 0.0001
 
 def main() -> None:
     """Run until SIGTERM or SIGINT. Raises Fatal when one of its threads dies."""
-    settings = load_settings()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with role_process("generate", settings) as stopping:
-        topic = settings.topic_prefix + ADMISSIONS.name
-        admin = KafkaAdmin(settings)
-        patiently(stopping, lambda: admin.topic(topic))
-        dead: list[str] = []
-
-        def on_death(thread: str) -> None:
-            dead.append(thread)
-            stopping.set()
-
-        run(settings, stopping, on_death)
-        if dead:
-            raise Fatal(f"the thread {dead[0]} died; its error is above, and a new process takes over")
+    run_role("generate", run)
 
 
-def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> None:
+def run(settings: Settings, stopping: threading.Event) -> None:
+    """Generate until `stopping` is set, or one of its threads dies."""
+    topic = settings.topic_prefix + ADMISSIONS.name
+    admin = KafkaAdmin(settings)
+    patiently(stopping, lambda: admin.topic(topic))
+    dead: list[str] = []
+
+    def on_death(thread: str) -> None:
+        dead.append(thread)
+        stopping.set()
+
+    generate(settings, stopping, on_death)
+    if dead:
+        raise Fatal(f"the thread {dead[0]} died; its error is above, and a new process takes over")
+
+
+def generate(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> None:
     """Fan out, generate and sweep until `stopping` is set; then give back what has not begun and finish the rest."""
     url = require_database(settings)
     framing = patiently(stopping, lambda: connect(settings))
@@ -83,13 +86,14 @@ def run(settings: Settings, stopping: threading.Event, on_death: OnDeath) -> Non
     loop = BatchLoop(settings, handler, stage=STAGE, topics=topics, framing=framing, losable=True)
     pool.start()
     sweeper.start()
-    stop_when(stopping, loop.stop)
+    # Beside the loop, whose batch may wait for the broker longer than leases should wait to be given back.
+    ending = stop_when(stopping, loop.stop, sweeper.request_stop, pool.stop)
     tell_ready(settings)
     try:
         loop.run()
     finally:
-        sweeper.request_stop()
-        pool.stop()
+        stopping.set()
+        ending.join()
         sweeper.join(_SWEEP_END_SECONDS)
         database.close()
         publisher.close()

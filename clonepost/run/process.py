@@ -7,8 +7,10 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
@@ -29,7 +31,10 @@ EXIT_STOPPED_LATE: Final = 75
 
 STOP_SECONDS: Final = 10.0
 """A process that was asked to stop ends within that, one way or the other; nothing is lost by the other."""
+IN_HAND_SECONDS: Final = 9.0
+"""What a process has in hand when it is asked to stop gets so long."""
 _TELL_SECONDS: Final = 1.0
+_FRAMES: Final = 5
 
 
 class Stopping(Exception):
@@ -92,14 +97,62 @@ def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
     _log.info("role_stopped")
 
 
+Work = Callable[[Settings, threading.Event], None]
+"""A role's whole life: ends soon after the event is set."""
+
+
+def run_role(role: str, work: Work) -> None:
+    """Run one role process until SIGTERM or SIGINT. Exits with a message that names each bad variable.
+
+    The main thread only waits: a call into a Kafka client can take half a minute, and a signal that comes in one is not
+    heard before its end. Raises what `work` raises. What has not ended 9 s after the signal waits for a server that is
+    away, and is left: everything here may be cut off anywhere, and the next process does it again.
+    """
+    settings = load_settings()
+    with role_process(role, settings) as stopping:
+        failures: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                work(settings, stopping)
+            except BaseException as error:  # noqa: BLE001 -- raised again by the main thread
+                failures.append(error)
+            finally:
+                stopping.set()
+
+        thread = threading.Thread(target=guarded, name="work", daemon=True)
+        thread.start()
+        stopping.wait()
+        thread.join(IN_HAND_SECONDS)
+        if failures:
+            raise failures[0]
+        if thread.is_alive():
+            _log.warning("work_left", seconds=IN_HAND_SECONDS, where=_where())
+            _log.info("role_stopped")
+            # At once: the interpreter's own end waits for threads and clients, which wait for the server.
+            os._exit(0)
+
+
 def _end_in_time(stopping: threading.Event) -> None:
     """Runs until the process has ended, its threads and clients included."""
     stopping.wait()
     time.sleep(STOP_SECONDS)
     # Leases run out, records are read again, requests are repeated: leaving hard costs time and nothing else.
-    waits = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
-    _log.error("role_stopped_late", seconds=STOP_SECONDS, threads=waits)
+    _log.error("role_stopped_late", seconds=STOP_SECONDS, where=_where())
     os._exit(EXIT_STOPPED_LATE)
+
+
+def _where() -> dict[str, str]:
+    """Where each other thread is, innermost first: names of code, which are nobody's secret."""
+    frames = sys._current_frames()
+    return {
+        thread.name: " < ".join(
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in reversed(traceback.extract_stack(frames[thread.ident])[-_FRAMES:])
+        )
+        for thread in sorted(threading.enumerate(), key=lambda thread: thread.name)
+        if thread is not threading.current_thread() and thread.ident in frames
+    }
 
 
 def tell_ready(settings: Settings) -> None:
@@ -128,11 +181,14 @@ def patiently(stopping: threading.Event, ask: Callable[[], Result]) -> Result:
     raise ClonepostError("unreachable: the waits never end")
 
 
-def stop_when(stopping: threading.Event, stop: Callable[[], None]) -> None:
-    """Call `stop` from a thread once `stopping` is set, so that signal handlers stay trivial."""
+def stop_when(stopping: threading.Event, *stops: Callable[[], None]) -> threading.Thread:
+    """Call each once `stopping` is set, one after the other in a thread of their own, which is returned."""
 
     def wait() -> None:
         stopping.wait()
-        stop()
+        for stop in stops:
+            stop()
 
-    threading.Thread(target=wait, name="stop", daemon=True).start()
+    thread = threading.Thread(target=wait, name="stop", daemon=True)
+    thread.start()
+    return thread

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from clonepost.run.process import load_settings, patiently, require_database, role_process, tell_ready
+from clonepost.run.process import patiently, require_database, run_role, tell_ready
 from consumers.relay.relay import TRANSACTIONAL_ID, Relay, completion_topic
 from runtime.backoff import full_jitter
 from runtime.errors import Retryable
@@ -26,17 +26,20 @@ _POLL_SECONDS: Final = 1.0
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    settings = load_settings()
-    with role_process("relay", settings) as stopping:
-        database = Database(require_database(settings), application_name="clonepost-relay")
-        admin = KafkaAdmin(settings)
-        events = settings.topic_prefix + JOB_EVENTS.name
-        event_partitions = patiently(stopping, lambda: admin.topic(events)).partitions
-        framing = patiently(stopping, lambda: connect(settings))
-        relay = patiently(stopping, lambda: build(settings, database, admin, framing))
-        wakeup = TopicWakeup(settings, events, partitions=event_partitions)
-        tell_ready(settings)
-        run(relay, wakeup, stopping)
+    run_role("relay", run)
+
+
+def run(settings: Settings, stopping: threading.Event) -> None:
+    """Relay until `stopping` is set."""
+    database = Database(require_database(settings), application_name="clonepost-relay")
+    admin = KafkaAdmin(settings)
+    events = settings.topic_prefix + JOB_EVENTS.name
+    event_partitions = patiently(stopping, lambda: admin.topic(events)).partitions
+    framing = patiently(stopping, lambda: connect(settings))
+    relay = patiently(stopping, lambda: build(settings, database, admin, framing))
+    wakeup = TopicWakeup(settings, events, partitions=event_partitions)
+    tell_ready(settings)
+    go_round(relay, wakeup, stopping)
 
 
 def build(settings: Settings, database: Database, admin: KafkaAdmin, framing: Framing | None = None) -> Relay:
@@ -56,7 +59,7 @@ def build(settings: Settings, database: Database, admin: KafkaAdmin, framing: Fr
     )
 
 
-def run(relay: Relay, wakeup: TopicWakeup, stopping: threading.Event) -> None:
+def go_round(relay: Relay, wakeup: TopicWakeup, stopping: threading.Event) -> None:
     """Rounds until stopped: at once while there is work, else when job events come or a second has passed."""
     waits = full_jitter(first_seconds=0.1, cap_seconds=2.0)
     while not stopping.is_set():

@@ -4,7 +4,7 @@ import threading
 
 import structlog
 
-from clonepost.run.process import load_settings, require_database, role_process, stop_when, tell_ready
+from clonepost.run.process import require_database, run_role, stop_when, tell_ready
 from consumers.rendering.renderer import Renderer
 from consumers.rendering.workers import Workers, render_into
 from runtime.settings import Settings
@@ -16,22 +16,17 @@ _log = structlog.get_logger(__name__)
 
 def main() -> None:
     """Run until SIGTERM or SIGINT. Where nothing is to be rendered it waits, so that it can always be started."""
-    settings = load_settings()
-    with role_process("render", settings) as stopping:
-        database_url = require_database(settings)
-        if settings.renders:
-            run(settings, database_url, stopping)
-        else:
-            _log.info("rendering_is_off", fix="set CLONEPOST_ASSETS_FOLDER, and not CLONEPOST_RENDER=false")
-            tell_ready(settings)
-            stopping.wait()
+    run_role("render", run)
 
 
-def run(settings: Settings, database_url: str, stopping: threading.Event) -> None:
+def run(settings: Settings, stopping: threading.Event) -> None:
     """Render until `stopping` is set; what has begun is given back."""
-    folder = settings.assets_folder
-    if folder is None:
-        raise AssertionError("where rendering is on there is a folder")
+    database_url, folder = require_database(settings), settings.assets_folder
+    if folder is None or not settings.renders:
+        _log.info("rendering_is_off", fix="set CLONEPOST_ASSETS_FOLDER, and not CLONEPOST_RENDER=false")
+        tell_ready(settings)
+        stopping.wait()
+        return
     workers = Workers(
         render_into,
         folder,

@@ -7,6 +7,7 @@ current attempt wins.
 
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,9 +34,11 @@ _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS: Final = 0.5
 _ROOM_SECONDS: Final = 1.0
-_FINISH_SECONDS: Final = 6.0
-_COMMIT_SECONDS: Final = 2.0
-_JOIN_SECONDS: Final = 1.0
+# A stop ends within nine seconds, whatever does not answer.
+_FINISH_SECONDS: Final = 5.0
+_COMMIT_SECONDS: Final = 1.0
+_GIVE_BACK_SECONDS: Final = 2.0
+_JOIN_SECONDS: Final = 0.5
 _OWN_SHARE: Final = 0.25
 
 Asked = Sequence[tuple[uuid.UUID, int]]
@@ -170,16 +173,21 @@ class Pool:
         return [Task(lease, *places[lease.job_id], None) for lease in leases]
 
     def stop(self) -> None:
-        """Give back what has not begun, finish what runs (up to 6 s, renewed meanwhile), give back what did not end.
+        """Give back what has not begun, finish what runs (up to 5 s, renewed meanwhile), give back what did not end.
 
-        What is given back is pending again at once and counts as no loss; its attempt numbers stay used.
+        What is given back is pending again at once and counts as no loss; its attempt numbers stay used. It ends within
+        9 s, whatever does not answer; leases that Postgres does not take back run out.
         """
+        finish_at = time.monotonic() + _FINISH_SECONDS
         self._stopping = True
         self._claimer.stop()
         self._workers.stop()
+        # Whoever leases at this moment hands over what it got; from then on nobody leases anything.
+        if self._leasing.acquire(timeout=_JOIN_SECONDS):
+            self._leasing.release()
         self._threads["claimer"].join(_JOIN_SECONDS)
         self._give_back([task for task in self._held.snapshot() if task.started_at is None])
-        self._workers.join(_FINISH_SECONDS)
+        self._workers.join(max(0.0, finish_at - time.monotonic()))
         self._committer.stop(within_seconds=_COMMIT_SECONDS)
         self._threads["committer"].join(_COMMIT_SECONDS + _JOIN_SECONDS)
         self._renewer.stop()
@@ -238,12 +246,16 @@ class Pool:
         self._claimer.wake()
 
     def _give_back(self, tasks: Sequence[Task]) -> None:
-        if not tasks:
-            return
-        leases = [task.lease for task in tasks]
+        if tasks:
+            leases = [task.lease for task in tasks]
+            giving = threading.Thread(target=self._put_back, args=(leases,), name="giving-back", daemon=True)
+            giving.start()
+            giving.join(_GIVE_BACK_SECONDS)
+
+    def _put_back(self, leases: Sequence[Lease]) -> None:
         database = self._new_database()
         try:
-            with database.transaction() as connection:
+            with self._held.writing, database.transaction() as connection:
                 variations.put_back(connection, [(lease, 0.0) for lease in leases], retry=False)
             self._held.drop(leases)
             _log.info("leases_given_back", count=len(leases))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clonepost.run.generate import run
+from clonepost.run.generate import generate
 from runtime.publishing import Outgoing, Publisher
 from runtime.settings import GeneratorName, Settings
 from runtime.tailing import tail
@@ -67,7 +67,7 @@ def start(settings: Settings, deaths: list[str]) -> Iterator[StartRole]:
     def start_role(generator: GeneratorName, **changes: object) -> threading.Event:
         stopping = threading.Event()
         changed = settings.model_copy(update={"generator": generator, "sweep_seconds": 0.5, **changes})
-        thread = threading.Thread(target=run, args=(changed, stopping, deaths.append))
+        thread = threading.Thread(target=generate, args=(changed, stopping, deaths.append))
         thread.start()
         running.append((stopping, thread))
         return stopping

@@ -206,7 +206,7 @@ def test_a_stop_lets_the_requests_in_hand_end(own: Pipeline, settings: Settings)
 
 def test_the_bounds_leave_time_to_stop_within_ten_seconds() -> None:
     longest_post_seconds = api._DELIVERY_TIMEOUT_MS / 1000 + Settings.model_fields["reply_wait_ms"].default / 1000
-    assert LINGER_SECONDS + longest_post_seconds < api._DRAIN_SECONDS < process.STOP_SECONDS - 1
+    assert LINGER_SECONDS + longest_post_seconds < api._DRAIN_SECONDS < process.IN_HAND_SECONDS < process.STOP_SECONDS
 
 
 def _answers(client: httpx.Client) -> bool:

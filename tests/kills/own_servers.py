@@ -47,6 +47,18 @@ class OwnServer:
         _, alive = psutil.wait_procs(children, timeout=BOUND_SECONDS)
         assert not alive
 
+    def freeze(self) -> None:
+        """SIGSTOP it and all that it has started."""
+        process = psutil.Process(self._child.state.pid)
+        for one in (process, *process.children(recursive=True)):
+            one.suspend()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        process = psutil.Process(self._child.state.pid)
+        for one in (process, *process.children(recursive=True)):
+            one.resume()
+
     def stop(self) -> None:
         """Stop it cleanly, at once."""
         self._child.ask_to_stop()

@@ -3,8 +3,10 @@
 import signal
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,7 @@ from bench.checker import read_history
 from bench.checker.history import now_seconds
 from bench.load.plan import WEIGHTS
 from clonepost.roles import ROLES
+from clonepost.run.process import STOP_SECONDS
 from runtime.errors import DatabaseUnavailable
 from schemas.topics import DEAD_LETTERS
 from storage.admin import create_database
@@ -23,7 +26,7 @@ from tests.awaiting import eventually
 from tests.conftest import test_settings
 from tests.kills.conftest import IMPATIENT
 from tests.kills.forked import KilledPipeline
-from tests.kills.own_servers import OwnServers, own_servers
+from tests.kills.own_servers import OwnServer, OwnServers, own_servers
 from tests.kills.proxy import END_TXN
 from tests.kills.trial import hire, trial
 from tests.servers import TEMPLATE, database_at
@@ -168,6 +171,43 @@ def test_i_relays_that_freeze_die_and_hear_no_answer_publish_each_event_once(
         eventually(lambda: victim.ended_by == -signal.SIGKILL, what="a leader dies before it marks")
         own.fork("relay-a", "relay")
         _relayed(own)
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres"])
+def test_every_role_that_is_asked_to_stop_ends_by_itself_and_in_time_though_a_server_is_frozen(
+    servers: OwnServers, own: KilledPipeline, name: str
+) -> None:
+    frozen: OwnServer = getattr(servers, name)
+    for role in ROLES:
+        own.fork(role.name)
+    own.await_ready()
+    tenant = own.tenant()
+
+    def ask() -> None:
+        with suppress(httpx.HTTPError), own.client(tenant) as client:
+            while not over.is_set():
+                client.post(f"/v1/content/{uuid.uuid4()}/clone-from-post", json=tenant.body())
+
+    over = threading.Event()
+    with ThreadPoolExecutor(4) as partners:
+        for _ in range(4):
+            partners.submit(ask)
+        try:
+            _relayed(own)
+            frozen.freeze()
+            for process in own.processes.values():
+                process.ask_to_stop()
+            asked_at = time.monotonic()
+            for process in own.processes.values():
+                process.await_stop(60)
+            took_seconds = time.monotonic() - asked_at
+        finally:
+            over.set()
+            frozen.thaw()
+    assert {name: process.ended_by for name, process in own.processes.items()} == dict.fromkeys(own.processes, 0)
+    assert took_seconds < STOP_SECONDS
+    if name == "kafka":
+        assert own.rows("SELECT count(*), sum(losses) FROM variations WHERE state = 'leased'") == [(0, None)]
 
 
 def _losses(own: KilledPipeline) -> dict[tuple[uuid.UUID, int], int]:
