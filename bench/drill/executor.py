@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from bench.drill.disks import NoDisk
+from bench.drill.faults import PROCESSES
 from bench.drill.members import NotThere
 from bench.drill.schedule import Fault, Schedule
 from bench.drill.stack import Stack
@@ -41,6 +42,7 @@ class Executor:
             "failpoint": self._arm,
             "failpoint-freeze": self._arm,
             "freeze": self._freeze,
+            "zombie": self._arm,
             "restart": self._send_away,
             "absent": self._send_away,
             "broker-kill": lambda fault: self._signal(fault, signal.SIGKILL),
@@ -117,8 +119,15 @@ class Executor:
             self._stack.members[fault.target].kill(number)
 
     def _arm(self, fault: Fault) -> None:
+        cut_off = None
+        if fault.kind == "zombie":
+            link = f"{PROCESSES[fault.target]}:postgres"
+
+            def cut_off() -> None:
+                self._stack.links.reset(link)
+
         with self._stack.turn:
-            self._stack.members[fault.target].kill_and_arm(fault.detail)
+            self._stack.members[fault.target].kill_and_arm(fault.detail, fault.seconds, cut_off)
 
     def _freeze(self, fault: Fault) -> None:
         with self._stack.turn:

@@ -34,8 +34,17 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The failpoints that each role passes (runtime.failpoint)."""
 
+ZOMBIE_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "dedup": ("dedup.written", "dedup.committed"),
+    "generate": ("work.begun", "work.made"),
+    "project": ("project.written", "project.committed"),
+    "relay": ("relay.publish", "relay.end_transaction"),
+}
+"""Where a process has work in hand that its successor will do as well, once it is let."""
+
 _GROWING: Final = ("clone.admissions", "clone.variation-results", "clone.job-events", "clone.jobs-completed")
 _PROCESS_NAMES: Final = tuple(PROCESSES)
+_STAGES: Final = tuple(name for name, role in PROCESSES.items() if role in ZOMBIE_PLACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +60,26 @@ class Kind:
     """Nothing moves anywhere while it lasts: it comes in few phases, so that most of a drill is work under harm."""
 
 
-# Longer than a lease (5 s in a drill), a group session (10 s), a relay's silence (3 s) and a slow commit (1 s).
-_PAST_EVERY_TIMEOUT: Final = (12.0, 16.0)
+# Longer than a lease (5 s in a drill), a relay's silence (3 s) and a slow commit (1 s), so that a successor is in the
+# midst of the same work when it ends. At times longer than a group session and a delivery (10 s) too.
+_PAST_A_LEASE: Final = (6.0, 16.0)
 
 KINDS: Final[Mapping[str, Kind]] = {
     "kill": Kind("SIGKILL of a process at any instant", _PROCESS_NAMES, 1.5),
     "failpoint": Kind("SIGKILL, and then again at a named step of its next life", _PROCESS_NAMES, 3),
-    "failpoint-freeze": Kind("SIGSTOP at a named step; SIGCONT past every timeout", _PROCESS_NAMES, 12),
-    "freeze": Kind("SIGSTOP of a process past every timeout, then SIGCONT", _PROCESS_NAMES, 8, *_PAST_EVERY_TIMEOUT),
+    "failpoint-freeze": Kind("SIGSTOP at a named step; SIGCONT past a lease", _PROCESS_NAMES, 12, *_PAST_A_LEASE),
+    "freeze": Kind("SIGSTOP of a process past a lease, then SIGCONT", _PROCESS_NAMES, 8, *_PAST_A_LEASE),
+    "zombie": Kind(
+        "SIGSTOP at a step with work in hand, its database connections cut so that its successor goes on; SIGCONT",
+        _STAGES,
+        5,
+        *_PAST_A_LEASE,
+    ),
     "restart": Kind("SIGTERM of a process, started again", _PROCESS_NAMES, 8),
     "absent": Kind("SIGTERM of a process that stays away", _PROCESS_NAMES, 12, 4, 12),
     "broker-kill": Kind("SIGKILL of the broker", ("kafka",), 20, stops_everything=True),
     "broker-restart": Kind("SIGTERM of the broker, started again", ("kafka",), 25, stops_everything=True),
-    "broker-freeze": Kind("SIGSTOP of the broker, then SIGCONT", ("kafka",), 20, 2, 12, stops_everything=True),
+    "broker-freeze": Kind("SIGSTOP of the broker, then SIGCONT", ("kafka",), 20, 2, 14, stops_everything=True),
     "postgres-kill": Kind("SIGKILL of the postmaster", ("postgres",), 15, stops_everything=True),
     "postgres-immediate": Kind(
         "Postgres stopped as by `-m immediate`, started again", ("postgres",), 15, stops_everything=True
@@ -76,8 +92,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "backends": Kind("pg_terminate_backend for every connection of a role", ROLES, 4),
     "delay": Kind("every chunk of a link is late by 50 to 500 ms", LINKS, 6, 3, 8),
-    "drop": Kind("a link loses all bytes of both directions, and is reset at the end", LINKS, 8, 3, 12),
-    "half-open": Kind("a link loses what the server answers, and is reset at the end", LINKS, 8, 3, 12),
+    "drop": Kind("a link loses all bytes of both directions, and is reset at the end", LINKS, 8, 3, 16),
+    "half-open": Kind("a link loses what the server answers, and is reset at the end", LINKS, 8, 3, 16),
     "reset": Kind("every connection of a link is reset", LINKS, 4),
     "lost-commit": Kind(
         "the next COMMIT's answer is lost, and its connection",
@@ -92,6 +108,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         "strangers join a group and leave it, again and again", ("dedup", "generate", "project"), 15, 4, 8
     ),
     "growth": Kind("a topic gets one partition more", _GROWING, 30),
-    "provider": Kind("a provider that hangs, crashes its caller, or answers nobody; it comes with the load", (), 0),
+    "provider": Kind(
+        "a provider that hangs, crashes its caller, is slow past a lease, or answers nobody; it comes with the load",
+        (),
+        0,
+    ),
 }
 """Every kind by name. clone.requests is never grown: first-wins holds within a partition, so it is drained first."""

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +11,6 @@ import psutil
 
 from clonepost.localstack.child import Child
 
-_FREEZE_SECONDS: Final = 13.0
 _STOP_SECONDS: Final = 12.0
 _ARM: Final = "CLONEPOST_FAILPOINTS"
 
@@ -26,6 +26,8 @@ class Member:
     name: str
     child: Child
     _next_life: str = ""
+    _freeze_seconds: float = 0.0
+    _on_freeze: Callable[[], None] | None = None
     _thaw_at: float | None = None
     _away_until: float | None = None
     _asked_at: float | None = None
@@ -36,10 +38,13 @@ class Member:
         """Send a signal to it alone. Raises NotThere."""
         self._process().send_signal(number)
 
-    def kill_and_arm(self, failpoint: str) -> None:
-        """Kill it; its next life meets that failpoint. Raises NotThere."""
+    def kill_and_arm(self, failpoint: str, freeze_seconds: float, on_freeze: Callable[[], None] | None = None) -> None:
+        """Kill it; its next life meets that failpoint. Raises NotThere.
+
+        Where it freezes itself there, `on_freeze` is called, and it goes on after `freeze_seconds`.
+        """
         self.kill()
-        self._next_life = failpoint
+        self._next_life, self._freeze_seconds, self._on_freeze = failpoint, freeze_seconds, on_freeze
 
     def freeze(self, seconds: float) -> None:
         """SIGSTOP for it and all that it started, for so long. Raises NotThere."""
@@ -114,7 +119,10 @@ class Member:
             process = self._process()
             if process.status() == psutil.STATUS_STOPPED:
                 self._frozen = [process]
-                self._thaw_at = time.monotonic() + _FREEZE_SECONDS
+                self._thaw_at = time.monotonic() + self._freeze_seconds
+                if self._on_freeze is not None:
+                    self._on_freeze()
+                    self._on_freeze = None
 
     def _process(self) -> psutil.Process:
         pid = self.child.state.pid

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from bench.drill.faults import KINDS, PLACES, PROCESSES
+from bench.drill.faults import KINDS, PLACES, PROCESSES, ZOMBIE_PLACES
 
 _PHASE_SECONDS: Final = (12.0, 25.0)
 _SHARES: Final = (0.0, 0.2, 0.35, 0.5, 0.5, 0.8)
@@ -80,6 +80,8 @@ def _detail(source: random.Random, kind: str, target: str) -> str:
         action = "stop" if kind.endswith("freeze") else "kill"
         place = source.choice(PLACES[PROCESSES[target]])
         return f"{place}={action}@{source.choice((1, 1, 2, 3))}"
+    if kind == "zombie":
+        return f"{source.choice(ZOMBIE_PLACES[PROCESSES[target]])}=stop@{source.choice((1, 1, 2, 3))}"
     if kind == "delay":
         return f"{source.uniform(0.05, 0.5):.3f}"
     if kind == "lost-end-txn":

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from bench.drill.faults import KINDS, PLACES, PROCESSES
+from bench.drill.faults import KINDS, PLACES, PROCESSES, ZOMBIE_PLACES
 from bench.drill.schedule import schedule
 from clonepost.roles import BY_NAME
 from runtime import failpoint
@@ -46,7 +46,9 @@ def test_every_failpoint_is_drawn_for_a_process_that_passes_it() -> None:
     assert {place for places in PLACES.values() for place in places} == set(failpoint.NAMES)
     # The role render passes no failpoint, and a drill's jobs are not rendered: it has no say in how a job ends.
     assert set(PROCESSES.values()) == set(PLACES) == set(BY_NAME) - {"render"}
-    armed = schedule(5, 10 * HOUR, ["failpoint", "failpoint-freeze"]).faults
+    for role, places in ZOMBIE_PLACES.items():
+        assert set(places) <= set(PLACES[role])
+    armed = schedule(5, 10 * HOUR, ["failpoint", "failpoint-freeze", "zombie"]).faults
     drawn = {(PROCESSES[fault.target], fault.detail.partition("=")[0]) for fault in armed}
     assert drawn == {(role, place) for role, places in PLACES.items() for place in places}
     for fault in armed:
