@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.planted.defects import DEFECTS, Defect
+from tests.planted.drills import DRILLS
 from tests.planted.trees import ROOT, planted_tree, source_tree
 
 _FAILED = 1
@@ -34,7 +35,9 @@ def test_every_defect_can_be_planted() -> None:
         for old, new in defect.edits:
             assert source.count(old) == 1, f"{defect.name}: {defect.file} does not have this text once any more:\n{old}"
             assert old != new
-    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS) >= 15
+    names = {defect.name for defect in DEFECTS}
+    assert len(names) == len(DEFECTS) >= 15
+    assert set(DRILLS) <= names
 
 
 @pytest.mark.parametrize(

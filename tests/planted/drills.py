@@ -1,0 +1,49 @@
+"""With which drill each defect is looked for: one whose faults, as its seed draws them, meet the place that matters.
+
+A drill knows nothing of defects. Which of its faults can show one is known, and a short drill has no room for the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOptions:
+    """Options of `clonepost drill`."""
+
+    minutes: float = 1.0
+    seed: int = 25
+    rate: float = 30.0
+    faults: str = "all"
+
+    def words(self) -> list[str]:
+        """As one writes them."""
+        return [
+            f"--minutes={self.minutes:g}",
+            f"--seed={self.seed}",
+            f"--rate={self.rate:g}",
+            f"--faults={self.faults}",
+        ]
+
+
+USUAL: Final = DrillOptions()
+
+DRILLS: Final[Mapping[str, DrillOptions]] = {
+    "seen before, so skipped: the admission is not published again": DrillOptions(minutes=2),
+    "offsets before the database": DrillOptions(minutes=2),
+    "no fencing token: a result is not held against its attempt": DrillOptions(
+        minutes=2, seed=102, faults="freeze,zombie,provider"
+    ),
+    "a transactional id for each process": DrillOptions(minutes=2, seed=91, faults="zombie,kill"),
+    "wallets are read and not locked": DrillOptions(seed=232, faults="delay"),
+    "wallets are not locked: what was read is stale": DrillOptions(seed=232, faults="delay"),
+    "credits are settled behind the transaction that ends the job": DrillOptions(
+        seed=382, faults="failpoint,lost-commit"
+    ),
+    "an end is forgotten before it is told": DrillOptions(minutes=1.25, seed=365, faults="failpoint,drop"),
+    "published and not waited for": DrillOptions(minutes=1.25, seed=70, rate=60, faults="kill"),
+    "the relay asks for what is newer than the last": DrillOptions(seed=232, faults="delay"),
+    "202 without the broker's word": DrillOptions(minutes=1.5, seed=215, faults="drop,broker-freeze"),
+}
+"""By the defect's name; the others have the usual one."""
