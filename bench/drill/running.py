@@ -35,8 +35,8 @@ _USUAL_PER_TROUBLE: Final = 0.7
 _BY_INSTANT: Final = "by=instant"
 _QUICK: Final = f"@@generator {_BY_INSTANT}"
 """Nearly everything is made at no cost: it is the pipeline that is drilled, and it gets to many more jobs."""
-_SLOW: Final = f"delay=7s {_BY_INSTANT}"
-"""Longer than a lease, in every attempt: a worker that was frozen comes back while its successor makes the same."""
+_SLOW: Final = f"delay=12s {_BY_INSTANT}"
+"""Longer than two leases, in every attempt: a worker that was frozen comes back while its successor makes the same."""
 _TROUBLE: Final = ("hang=1 for=9s attempts=1", "crash=1 attempts=1", *("lost=1 attempts=1",) * 4, *(_SLOW,) * 6)
 
 

@@ -33,7 +33,7 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "seen before, so skipped: the admission is not published again": DrillOptions(minutes=2),
     "offsets before the database": DrillOptions(minutes=2),
     "no fencing token: a result is not held against its attempt": DrillOptions(
-        minutes=2, seed=102, faults="freeze,zombie,provider"
+        minutes=1.75, seed=263, faults="freeze,provider"
     ),
     "a transactional id for each process": DrillOptions(minutes=2, seed=91, faults="zombie,kill"),
     "wallets are read and not locked": DrillOptions(seed=232, faults="delay"),
@@ -42,7 +42,7 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
         seed=382, faults="failpoint,lost-commit"
     ),
     "an end is forgotten before it is told": DrillOptions(minutes=1.25, seed=365, faults="failpoint,drop"),
-    "published and not waited for": DrillOptions(minutes=1.25, seed=70, rate=60, faults="kill"),
+    "published and not waited for": DrillOptions(seed=7, faults="delay,kill"),
     "the relay asks for what is newer than the last": DrillOptions(seed=33, faults="delay"),
     "202 without the broker's word": DrillOptions(minutes=1.5, seed=215, faults="drop,broker-freeze"),
 }
