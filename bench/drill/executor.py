@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -42,7 +43,7 @@ class Executor:
             "failpoint": self._arm,
             "failpoint-freeze": self._arm,
             "freeze": self._freeze,
-            "zombie": self._arm,
+            "zombie": self._make_zombie,
             "restart": self._send_away,
             "absent": self._send_away,
             "broker-kill": lambda fault: self._signal(fault, signal.SIGKILL),
@@ -119,15 +120,23 @@ class Executor:
             self._stack.members[fault.target].kill(number)
 
     def _arm(self, fault: Fault) -> None:
-        cut_off = None
-        if fault.kind == "zombie":
-            link = f"{PROCESSES[fault.target]}:postgres"
-
-            def cut_off() -> None:
-                self._stack.links.reset(link)
-
         with self._stack.turn:
-            self._stack.members[fault.target].kill_and_arm(fault.detail, fault.seconds, cut_off)
+            self._stack.members[fault.target].kill_and_arm(fault.detail, fault.seconds)
+
+    def _make_zombie(self, fault: Fault) -> _Undo:
+        role, member = PROCESSES[fault.target], self._stack.members[fault.target]
+        with self._stack.turn:
+            member.kill_and_arm(fault.detail, fault.seconds, lambda: self._stack.links.reset(f"{role}:postgres"))
+
+        def give_it_the_work() -> None:
+            # A relay that stands by has none: where its step has not come by now, the other one dies.
+            with self._stack.turn, suppress(NotThere):
+                if member.is_armed:
+                    for name, its_role in PROCESSES.items():
+                        if its_role == role and name != fault.target:
+                            self._stack.members[name].kill()
+
+        return give_it_the_work
 
     def _freeze(self, fault: Fault) -> None:
         with self._stack.turn:

@@ -46,6 +46,11 @@ class Member:
         self.kill()
         self._next_life, self._freeze_seconds, self._on_freeze = failpoint, freeze_seconds, on_freeze
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether it is still to freeze itself, and to have somebody told."""
+        return self._on_freeze is not None
+
     def freeze(self, seconds: float) -> None:
         """SIGSTOP for it and all that it started, for so long. Raises NotThere."""
         process = self._process()
@@ -75,7 +80,7 @@ class Member:
         """Go on; come back; and start anew without failpoint, if one is armed."""
         self.thaw()
         self._away_until = None
-        self._next_life = ""
+        self._next_life, self._on_freeze = "", None
         if self.child.environment is not None and self.child.environment.get(_ARM):
             self.child.environment[_ARM] = ""
             self.child.ask_to_stop()
@@ -93,6 +98,8 @@ class Member:
             self._asked_at = None
             if self.child.environment is not None:
                 self.child.environment[_ARM] = self._next_life
+                if not self._next_life:
+                    self._on_freeze = None
                 self._next_life = ""
             self.child.check()
             return signal.Signals(-code).name if code < 0 else str(code)

@@ -35,7 +35,7 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "no fencing token: a result is not held against its attempt": DrillOptions(
         minutes=1.75, seed=263, faults="freeze,provider"
     ),
-    "a transactional id for each process": DrillOptions(minutes=2, seed=91, faults="zombie,kill"),
+    "a transactional id for each process": DrillOptions(minutes=1.75, seed=51, faults="zombie"),
     "wallets are read and not locked": DrillOptions(seed=232, faults="delay"),
     "wallets are not locked: what was read is stale": DrillOptions(seed=232, faults="delay"),
     "credits are settled behind the transaction that ends the job": DrillOptions(
