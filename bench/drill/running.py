@@ -21,6 +21,7 @@ from bench.drill.schedule import schedule
 from bench.drill.stack import Stack, drill_stack
 from bench.load import Analyst, Clone, Load, Operation, Tenant, make_tenants, planned, reference_lines
 from bench.load.plan import SCRIPTS
+from bench.pipeline.interrupting import interruptible
 from storage import keys, reference
 from storage.connection import Database
 
@@ -51,10 +52,15 @@ class Drill:
     folder: Path | None = None
 
 
-def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> Outcome:
-    """Start, load, harm, heal, drain, check. `stopped` ends the harm early; what was done until then is judged."""
+def run(drill: Drill, say: Callable[[str], None]) -> Outcome:
+    """Start, load, harm, heal, drain, check. In the main thread: SIGINT and SIGTERM are for it.
+
+    The first one ends the harm early, and what was done until then is judged. The second one raises KeyboardInterrupt,
+    and no process is left.
+    """
     faults = schedule(drill.seed, drill.minutes * 60, drill.kinds)
-    with drill_stack(drill.folder, say) as stack:
+    stopped = threading.Event()
+    with drill_stack(drill.folder, say) as stack, interruptible(_asked(stopped, stack), warnings=1):
         stack.start_servers()
         tenants = _hire(stack, drill.seed)
         stack.start_roles()
@@ -115,6 +121,15 @@ def run(drill: Drill, say: Callable[[str], None], stopped: threading.Event) -> O
         if not outcome.ok and drill.folder is None:
             say(f"logs and history are in {_kept(stack)}")
         return outcome
+
+
+def _asked(stopped: threading.Event, stack: Stack) -> Callable[[], None]:
+    def asked() -> None:
+        if stopped.is_set():
+            stack.hurry.set()
+        stopped.set()
+
+    return asked
 
 
 def _end(load: Load, running: "Future[None]") -> None:

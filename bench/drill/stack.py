@@ -81,6 +81,8 @@ class Stack:
         self.slow_stops: Final[Counter[str]] = Counter()
         self.ends: Final = Ends()
         """Of role processes: those of their own accord, and those that had to be made."""
+        self.hurry: Final = threading.Event()
+        """Set: `stop` waits for nobody."""
         self._say = say
         self._servers: list[Child] = []
         self._ports = PortLeases()
@@ -189,7 +191,7 @@ class Stack:
                 child.ask_to_stop()
             until = time.monotonic() + _STOP_SECONDS
             for child in children:
-                child.await_stop(until - time.monotonic())
+                child.await_stop(until - time.monotonic(), self.hurry)
         self.links.close()
         for disk in self.disks.values():
             disk.unmount()

@@ -1,7 +1,5 @@
 """`clonepost drill`: faults of every kind against a stack of its own, under load; then the checker."""
 
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -34,16 +32,8 @@ def drill(
     from bench.drill.running import Drill, run
 
     progress = Console(stderr=True)
-    stopped = threading.Event()
-
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.default_int_handler)
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
     asked = Drill(minutes, seed, _kinds(faults), rate, folder)
-    found = run(asked, lambda line: progress.print(f"  {line}", style="dim"), stopped)
+    found = run(asked, lambda line: progress.print(f"  {line}", style="dim"))
     if as_json:
         print_json(found.as_json())
     else:

@@ -15,6 +15,7 @@ from rich.console import Console
 from clonepost.commands.options import HomeOption
 from clonepost.localstack.home import Home, home_at
 from clonepost.localstack.supervisor import ROLL, Options, Supervisor
+from clonepost.signals import hear
 from runtime.errors import ClonepostError
 
 _DETACH_SECONDS: Final = 180.0
@@ -57,11 +58,15 @@ def _run_in_foreground(home: Home, options: Options, *, demo: bool, console: Con
     touring = False
 
     def interrupt(_number: int, _frame: object) -> None:
-        supervisor.request_stop()
+        nonlocal touring
         if touring:
+            # Once: another one must not meet what this one has begun.
+            touring = False
             raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    hear(ends, supervisor.request_stop)
+    for number in ends:
         signal.signal(number, interrupt)
     signal.signal(ROLL, lambda _number, _frame: supervisor.request_roll())
     started = time.monotonic()
@@ -82,7 +87,7 @@ def _run_in_foreground(home: Home, options: Options, *, demo: bool, console: Con
             watching.result()
         except KeyboardInterrupt:
             # Somebody did not want to see the end of the tour.
-            touring = False
+            pass
         finally:
             touring = False
             with console.status("stopping"):

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
+from clonepost.signals import hear
 from runtime import failpoint, log, metrics
 from runtime.backoff import full_jitter
 from runtime.errors import ClonepostError, Fatal, Retryable
@@ -80,11 +81,7 @@ def role_process(role: str, settings: Settings) -> Iterator[threading.Event]:
     failpoint.arm(settings.failpoints)
     stopping = threading.Event()
 
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    hear((signal.SIGTERM, signal.SIGINT), stopping.set)
     threading.Thread(target=_end_in_time, args=(stopping,), name="stop-bound", daemon=True).start()
     _log.info("role_started")
     try:
