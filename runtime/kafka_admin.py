@@ -37,6 +37,14 @@ class TopicState:
     partitions: int
 
 
+@dataclass(frozen=True, slots=True)
+class TopicEnds:
+    """Where each partition of a topic ends, and which topic that is: its name may stand for another one by now."""
+
+    topic_id: uuid.UUID
+    offsets: dict[int, int]
+
+
 class KafkaAdmin:
     """Questions and orders to the cluster. Thread-safe. Every method raises BrokerUnavailable when none answers."""
 
@@ -76,26 +84,27 @@ class KafkaAdmin:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise Fatal(f"topic {name} does not exist: create the topics with `clonepost doctor --fix`") from error
             raise self._outage(error) from error
-        most, least = (
-            description.topic_id.get_most_significant_bits(),
-            description.topic_id.get_least_significant_bits(),
-        )
-        mask = (1 << 64) - 1
-        return TopicState(uuid.UUID(int=(most & mask) << 64 | least & mask), len(description.partitions))
+        return TopicState(_topic_id(description), len(description.partitions))
 
     def end_offsets(self, name: str) -> dict[int, int]:
+        """The offsets of `ends`."""
+        return self.ends(name).offsets
+
+    def ends(self, name: str) -> TopicEnds:
         """The high watermark of each partition, read now: every record acknowledged before the call lies below it.
 
         The partitions are those of now, too: a topic may have grown since its state was read. Raises BrokerUnavailable,
         also for an answer that tells of no partition or no offset: a broker that has just started can give one.
         """
         try:
-            partitions = len(self._described(name).partitions)
+            description = self._described(name)
         except KafkaException as error:
             raise self._outage(error) from error
+        partitions = len(description.partitions)
         if partitions == 0:
             raise BrokerUnavailable(f"kafka: no partition of {name} is known yet")
-        return self._offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no annotations there
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # no annotations there
+        return TopicEnds(_topic_id(description), self._offsets(name, partitions, latest))
 
     def start_offsets(self, name: str, partitions: int) -> dict[int, int]:
         """The first offset that each partition still has."""
@@ -212,6 +221,13 @@ def _coordinated(consumer: Consumer) -> bool:
     except KafkaException:
         return False
     return True
+
+
+def _topic_id(description: Any) -> uuid.UUID:
+    most = description.topic_id.get_most_significant_bits()
+    least = description.topic_id.get_least_significant_bits()
+    mask = (1 << 64) - 1
+    return uuid.UUID(int=(most & mask) << 64 | least & mask)
 
 
 def _answer(future: Future[Any]) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 import uvicorn
@@ -63,7 +62,6 @@ class _Kafka:
 
     admin: KafkaAdmin
     requests: str
-    topic_id: UUID
     verdicts: Verdicts
     replies: ReplyConsumer
     producer: AsyncProducer
@@ -195,7 +193,7 @@ def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: thre
     admin = KafkaAdmin(settings)
     requests = settings.topic_prefix + REQUESTS.name
     replies = settings.topic_prefix + REPLIES.name
-    topic = patiently(stopping, lambda: admin.topic(requests))
+    patiently(stopping, lambda: admin.topic(requests))
     reply_partitions = patiently(stopping, lambda: admin.topic(replies)).partitions
     verdicts = Verdicts(loop, wait_ms=settings.reply_wait_ms)
     framing = patiently(stopping, lambda: connect(settings))
@@ -213,12 +211,12 @@ def _connect(settings: Settings, loop: asyncio.AbstractEventLoop, stopping: thre
     producer = AsyncProducer(
         settings, loop, framing=framing, **{"delivery.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 1}
     )
-    return _Kafka(admin, requests, topic.topic_id, verdicts, reply_consumer, producer)
+    return _Kafka(admin, requests, verdicts, reply_consumer, producer)
 
 
 def _application(settings: Settings, kafka: _Kafka, reads: Reads, watch: JobWatch, gate: Gate) -> Application:
-    end_offsets = EndOffsetReader(lambda: kafka.admin.end_offsets(kafka.requests))
-    lookup = Lookup(reads, end_offsets, kafka.topic_id)
+    end_offsets = EndOffsetReader(lambda: kafka.admin.ends(kafka.requests))
+    lookup = Lookup(reads, end_offsets)
     sender = Sender(kafka.producer, kafka.verdicts)
     streams = OpenStreams(most=settings.streams_per_key if settings.rate_limits else None)
     assets = None if settings.assets_folder is None else LocalFolder(settings.assets_folder)

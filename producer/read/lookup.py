@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from producer.errors import ApiError, unavailable
 from producer.read.coalesced import Coalesced
 from runtime.errors import BrokerUnavailable
+from runtime.kafka_admin import TopicEnds
 from schemas.errors import ErrorCode
 from storage.reads import Reads
 
@@ -20,17 +21,17 @@ _WAIT_SECONDS: Final = 1.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
 
 Found = TypeVar("Found")
-EndOffsets = Callable[[], Awaitable[dict[int, int]]]
+EndOffsets = Callable[[], Awaitable[TopicEnds]]
 """The ends of clone.requests, read after the call."""
 
 
 class EndOffsetReader:
     """The ends of clone.requests, asked for in a thread, once for everybody who asks at the same time."""
 
-    def __init__(self, read: Callable[[], dict[int, int]]) -> None:
+    def __init__(self, read: Callable[[], TopicEnds]) -> None:
         self._ends = Coalesced(lambda: asyncio.to_thread(read))
 
-    async def __call__(self) -> dict[int, int]:
+    async def __call__(self) -> TopicEnds:
         """The ends, from a read that began after this call did. Raises BrokerUnavailable."""
         return await self._ends()
 
@@ -38,10 +39,11 @@ class EndOffsetReader:
 class Lookup:
     """Finds what may have been admitted a moment ago."""
 
-    def __init__(self, reads: Reads, end_offsets: EndOffsets, topic_id: uuid.UUID) -> None:
+    def __init__(self, reads: Reads, end_offsets: EndOffsets) -> None:
         self._reads = reads
         self._end_offsets = end_offsets
-        self._decided = Coalesced(lambda: reads.decided_up_to(topic_id))
+        self._topic_id: uuid.UUID | None = None
+        self._decided: Coalesced[dict[int, int]] | None = None
 
     async def find(self, look: Callable[[], Awaitable[Found | None]], *, what: str) -> Found:
         """What `look` finds. Raises ApiError NOT_FOUND, or UNAVAILABLE while that cannot be said."""
@@ -54,8 +56,9 @@ class Lookup:
         except (TimeoutError, BrokerUnavailable) as error:
             raise unavailable(f"Whether there is such a {what.lower()} cannot be said now — try again.") from error
         looked_at: dict[int, int] | None = None
+        decided_up_to = self._decided_up_to(ends.topic_id)
         while True:
-            decided = await self._decided()
+            decided = await decided_up_to()
             if decided != looked_at:
                 # Progress first, then the look: what was decided before the one is visible to the other.
                 found = await look()
@@ -63,13 +66,20 @@ class Lookup:
                     return found
                 looked_at = decided
             # A partition that dedup has read and the broker does not tell of is one whose end nobody knows.
-            if decided.keys() <= ends.keys() and all(
-                decided.get(partition, 0) >= end for partition, end in ends.items()
+            if decided.keys() <= ends.offsets.keys() and all(
+                decided.get(partition, 0) >= end for partition, end in ends.offsets.items()
             ):
                 raise ApiError(ErrorCode.NOT_FOUND, f"{what} not found.")
             if asyncio.get_running_loop().time() > until:
                 raise unavailable(f"{what} not found yet: earlier requests are still being decided — try again.")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _decided_up_to(self, topic_id: uuid.UUID) -> Coalesced[dict[int, int]]:
+        """How far dedup is in that topic. One that was made anew begins again: what the old one had says nothing."""
+        if self._decided is None or topic_id != self._topic_id:
+            self._topic_id = topic_id
+            self._decided = Coalesced(lambda: self._reads.decided_up_to(topic_id))
+        return self._decided
 
     async def job(self, org_id: uuid.UUID, job_id: uuid.UUID) -> tuple[dict[str, Any], bool]:
         """The job's row and whether it was accepted (else the row is its refusal). Raises ApiError."""

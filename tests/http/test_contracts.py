@@ -139,7 +139,7 @@ def test_the_document_has_the_application_s_routes_and_no_others() -> None:
     async def nowhere(_org: uuid.UUID, _job: uuid.UUID) -> uuid.UUID:
         raise AssertionError("no request is made")
 
-    lookup = Lookup(reads, sender, uuid.uuid4())
+    lookup = Lookup(reads, sender)
     application = Application(
         gate,
         CloneRoute(sender, reply_partition=0, topic_prefix=""),

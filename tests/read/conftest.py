@@ -28,6 +28,7 @@ from producer.read.streams import OpenStreams
 from producer.read.watch import JobWatch
 from producer.routing import Gate
 from runtime.errors import BrokerUnavailable, DatabaseUnavailable
+from runtime.kafka_admin import TopicEnds
 from storage.asset_store import AssetStore, LocalFolder
 from storage.reads import Reads, Seen
 from tests.builders import TOPIC_ID, Rows
@@ -51,16 +52,17 @@ class Ends:
     """The end offsets of clone.requests, as a broker would say them; None when none answers."""
 
     offsets: dict[int, int] | None = field(default_factory=dict)
+    topic_id: uuid.UUID = TOPIC_ID
     before_answering: Callable[[], Awaitable[object]] | None = None
     asked: int = 0
 
-    async def __call__(self) -> dict[int, int]:
+    async def __call__(self) -> TopicEnds:
         self.asked += 1
         if self.before_answering is not None:
             await self.before_answering()
         if self.offsets is None:
             raise BrokerUnavailable("kafka: _TRANSPORT")
-        return dict(self.offsets)
+        return TopicEnds(self.topic_id, dict(self.offsets))
 
 
 class CountedReads(Reads):
@@ -129,7 +131,7 @@ async def serving(reads: CountedReads, store: AssetStore | None = None) -> Async
     """One API process around these reads."""
     ends, keys, watch, streams = Ends(), KeyRing(), JobWatch(reads), OpenStreams(most=STREAMS_PER_KEY)
     gate = Gate(keys, CountedOnly())
-    lookup = Lookup(reads, Coalesced(ends), TOPIC_ID)
+    lookup = Lookup(reads, Coalesced(ends))
     sender = Sender(NoBroker(), Verdicts(asyncio.get_running_loop(), wait_ms=0))
     application = Application(
         gate,

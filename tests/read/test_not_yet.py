@@ -57,6 +57,16 @@ async def test_unknown_is_503_while_the_broker_does_not_tell_of_a_partition_that
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
 
 
+async def test_what_was_decided_of_a_topic_that_was_made_anew_says_nothing_of_the_new_one(api: Api, rows: Rows) -> None:
+    key = rows.key(rows.organization())
+    api.ends.offsets = {0: 3}
+    rows.decided(0, 3)
+    assert (await api.get(f"/v1/jobs/{uuid.uuid4()}", key)).status_code == 404
+    api.ends.topic_id = uuid.uuid4()
+    answer = await api.get(f"/v1/jobs/{uuid.uuid4()}", key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
+
+
 async def test_a_job_that_is_accepted_while_one_asks_is_found(api: Api, rows: Rows) -> None:
     brand = rows.brand()
     key, job_id = rows.key(brand.org_id), uuid.uuid4()
@@ -159,13 +169,13 @@ async def test_a_failed_read_fails_those_who_shared_it_and_nobody_else() -> None
 
 async def test_the_ends_are_those_of_the_broker(settings: Settings) -> None:
     admin, topic = KafkaAdmin(settings), settings.topic_prefix + REQUESTS.name
-    read = EndOffsetReader(lambda: admin.end_offsets(topic))
+    read = EndOffsetReader(lambda: admin.ends(topic))
 
     async def ends() -> dict[int, int]:
         # A broker may still hand the leadership of a new topic around: then nobody can say.
         for _ in range(100):
             with contextlib.suppress(BrokerUnavailable):
-                return await read()
+                return (await read()).offsets
             await asyncio.sleep(0.05)
         raise AssertionError("the broker never said where the requests end")
 
@@ -177,13 +187,13 @@ async def test_the_ends_are_those_of_the_broker(settings: Settings) -> None:
 async def test_a_partition_that_was_added_after_the_start_counts(api: Api, rows: Rows, settings: Settings) -> None:
     key, topic = rows.key(rows.organization()), settings.topic_prefix + REQUESTS.name
     admin = KafkaAdmin(settings)
-    read = EndOffsetReader(lambda: admin.end_offsets(topic))
+    read = EndOffsetReader(lambda: admin.ends(topic))
 
     async def look() -> None:
         # A broker that still hands leadership around cannot say; that is not what is asked here.
         for _ in range(100):
             with contextlib.suppress(BrokerUnavailable):
-                api.ends.offsets = await read()
+                api.ends.offsets = (await read()).offsets
                 return
             await asyncio.sleep(0.05)
 
