@@ -30,8 +30,12 @@ class DrillOptions:
 USUAL: Final = DrillOptions()
 
 DRILLS: Final[Mapping[str, DrillOptions]] = {
-    "seen before, so skipped: the admission is not published again": DrillOptions(minutes=2),
-    "offsets before the database": DrillOptions(minutes=2),
+    "seen before, so skipped: the admission is not published again": DrillOptions(
+        seed=382, faults="failpoint,lost-commit"
+    ),
+    "offsets before the database": DrillOptions(seed=697, faults="delay,kill"),
+    "a claim that raises no attempt": DrillOptions(faults="provider"),
+    "the dead letter is dropped": DrillOptions(faults="kill"),
     "no fencing token: a result is not held against its attempt": DrillOptions(
         minutes=1.75, seed=263, faults="freeze,provider"
     ),
