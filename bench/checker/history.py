@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 now_seconds: Final = time.monotonic
 """The clock of every entry."""
@@ -117,6 +117,26 @@ class CompletionRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysAged:
+    """The Idempotency-Keys that ran out at one moment of the database's clock, as `organisation key`.
+
+    Not `certain`: nobody knows whether they did, so nothing is expected of them any more.
+    """
+
+    entry: ClassVar[str] = "keys_aged"
+    at_ms: int
+    keys: list[str]
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersKept:
+    """No worker was lost in the whole run: none was killed, or cut off from the database."""
+
+    entry: ClassVar[str] = "workers_kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
     """After the last fault the system was waited for. `seconds` is None when it did not drain.
 
@@ -141,10 +161,10 @@ class Sampled:
     threads: int
 
 
-Entry = Posted | Canceled | JobRead | CreditsRead | Produced | CompletionRead | Drained | Sampled
-_BY_NAME: Final[dict[str, Any]] = {
-    kind.entry: kind for kind in (Posted, Canceled, JobRead, CreditsRead, Produced, CompletionRead, Drained, Sampled)
-}
+Entry = (
+    Posted | Canceled | JobRead | CreditsRead | Produced | CompletionRead | KeysAged | WorkersKept | Drained | Sampled
+)
+_BY_NAME: Final[dict[str, Any]] = {kind.entry: kind for kind in get_args(Entry)}
 
 
 @dataclass(slots=True)
@@ -157,6 +177,8 @@ class History:
     credits_read: list[CreditsRead] = field(default_factory=list)
     produced: list[Produced] = field(default_factory=list)
     completion_read: list[CompletionRead] = field(default_factory=list)
+    keys_aged: list[KeysAged] = field(default_factory=list)
+    workers_kept: list[WorkersKept] = field(default_factory=list)
     drained: list[Drained] = field(default_factory=list)
     sampled: list[Sampled] = field(default_factory=list)
 

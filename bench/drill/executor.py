@@ -12,18 +12,27 @@ from itertools import count
 from typing import Final
 
 import psycopg
-from confluent_kafka import Consumer, KafkaException, TopicCollection
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from bench.checker.history import Recorder
+from bench.checker.system import VARIATION_RESULTS
+from bench.drill.aging import age_keys
 from bench.drill.disks import NoDisk
 from bench.drill.faults import PROCESSES
 from bench.drill.members import NotThere
 from bench.drill.schedule import Fault, Schedule
-from bench.drill.stack import Stack
+from bench.drill.stack import PACE, Stack
+from bench.drill.unswept import unswept
+from runtime.errors import DatabaseUnavailable
 
 _STORM_STAY_SECONDS: Final = 0.7
 _ASK_SECONDS: Final = 5.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
+_ARMED_SECONDS: Final = 10.0
+# Three renewals a lease: by then whoever thawed has renewed what it has.
+_RENEWED_SECONDS: Final = float(PACE["CLONEPOST_LEASE_SECONDS"]) / 2
 
 _Undo = Callable[[], None]
 
@@ -31,11 +40,12 @@ _Undo = Callable[[], None]
 class Executor:
     """Applies faults one after the other, in one thread; what takes long is done beside it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, recorder: Recorder) -> None:
         self.applied: Final[Counter[str]] = Counter()
         self.missed: Final[Counter[str]] = Counter()
         """Faults that met nobody: the process was dead already, the database down, the disk not ours."""
         self._stack = stack
+        self._recorder = recorder
         self._order = count()
         self._over = threading.Event()
         self._actions: Final[Mapping[str, Callable[[Fault], _Undo | None]]] = {
@@ -65,6 +75,9 @@ class Executor:
             "backends": self._terminate,
             "rebalance": self._storm,
             "growth": self._grow,
+            "results-lost": self._lose_results,
+            "late-worker": self._make_late,
+            "day": self._pass_a_day,
         }
 
     def run(self, schedule: Schedule, stopped: threading.Event) -> None:
@@ -209,6 +222,49 @@ class Executor:
         except KafkaException:
             return False
         return True
+
+    def _lose_results(self, fault: Fault) -> bool:
+        member = self._stack.members[fault.target]
+        until = time.monotonic() + _ARMED_SECONDS
+        ends_with: int | None = None
+        while (ends_with is None or member.ends < ends_with) and time.monotonic() < until:
+            if ends_with is None:
+                with self._stack.turn, suppress(NotThere):
+                    member.kill_and_arm("project.committed=kill")
+                    # This end, and that of the armed life.
+                    ends_with = member.ends + 2
+            if self._over.wait(_LOOK_AGAIN_SECONDS):
+                return False
+        admin = AdminClient({"bootstrap.servers": self._stack.bootstrap_servers, "log_level": 0})
+        topic = self._stack.system.topic(VARIATION_RESULTS)
+        try:
+            described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ASK_SECONDS)
+            places = [TopicPartition(topic, one.id, OFFSET_END) for one in described[topic].result().partitions]
+            for deleted in admin.delete_records(places, request_timeout=_ASK_SECONDS).values():
+                deleted.result()
+        except KafkaException:
+            return False
+        return True
+
+    def _make_late(self, fault: Fault) -> bool:
+        try:
+            with unswept(self._stack.database_url, self._over):
+                with self._stack.turn:
+                    self._stack.members[fault.target].freeze(fault.seconds)
+                self._over.wait(fault.seconds + _RENEWED_SECONDS)
+        except (NotThere, DatabaseUnavailable):
+            return False
+        return True
+
+    def _pass_a_day(self, fault: Fault) -> bool:
+        try:
+            with unswept(self._stack.database_url, self._over):
+                aged = age_keys(self._stack.database_url)
+                self._recorder.add(aged)
+                self._over.wait(fault.seconds)
+        except (NotThere, DatabaseUnavailable):
+            return False
+        return aged.certain
 
 
 _TOPIC_OF_GROUP: Final = {

@@ -42,6 +42,7 @@ ZOMBIE_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where a process has work in hand that its successor will do as well, once it is let."""
 
+WORKERS: Final = tuple(name for name, role in PROCESSES.items() if role == "generate")
 _GROWING: Final = ("clone.admissions", "clone.variation-results", "clone.job-events", "clone.jobs-completed")
 _PROCESS_NAMES: Final = tuple(PROCESSES)
 _STAGES: Final = tuple(name for name, role in PROCESSES.items() if role in ZOMBIE_PLACES)
@@ -58,6 +59,8 @@ class Kind:
     most_seconds: float = 0.0
     stops_everything: bool = False
     """Nothing moves anywhere while it lasts: it comes in few phases, so that most of a drill is work under harm."""
+    keeps_workers: bool = False
+    """Whoever generates lives on and renews its leases in time, or before anybody takes them away."""
 
 
 # Longer than a lease (5 s in a drill), a relay's silence (3 s) and a slow commit (1 s), so that a successor is in the
@@ -108,6 +111,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         "strangers join a group and leave it, again and again", ("dedup", "generate", "project"), 15, 4, 8
     ),
     "growth": Kind("a topic gets one partition more", _GROWING, 30),
+    "results-lost": Kind(
+        "a projector dies behind a commit, and all wake-ups are deleted before it is back", ("project", "project-2"), 12
+    ),
+    "late-worker": Kind(
+        "SIGSTOP of a worker past its leases, while nobody sweeps", WORKERS, 10, 6, 8, keeps_workers=True
+    ),
+    "day": Kind(
+        "every Idempotency-Key grows a day older, while nobody sweeps", ("postgres",), 10, 2, 4, keeps_workers=True
+    ),
     "provider": Kind(
         "a provider that hangs, crashes its caller, is slow past a lease, or answers nobody; it comes with the load",
         (),

@@ -33,6 +33,8 @@ class Member:
     _asked_at: float | None = None
     _frozen: list[psutil.Process] = field(default_factory=list)
     _was_alive: bool = True
+    ends: int = 0
+    """How often it has ended."""
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to it alone. Raises NotThere."""
@@ -95,6 +97,7 @@ class Member:
             self._see_own_freeze()
         elif self._was_alive:
             self._was_alive = False
+            self.ends += 1
             self._asked_at = None
             if self.child.environment is not None:
                 self.child.environment[_ARM] = self._next_life

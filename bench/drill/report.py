@@ -25,6 +25,7 @@ class Outcome:
     deaths: Counter[str]
     slow_stops: Counter[str]
     ends: tuple[End, ...]
+    deadlocks: int
     requests: int
     jobs: int
     drained_seconds: float | None
@@ -32,8 +33,8 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether every invariant holds and no role ended by a defect of its own."""
-        return self.verdict.ok and not self.crashes
+        """Whether every invariant holds, no role ended by a defect of its own, and nobody met in a deadlock."""
+        return self.verdict.ok and not self.crashes and not self.deadlocks
 
     @property
     def crashes(self) -> dict[str, int]:
@@ -68,6 +69,7 @@ class Outcome:
             "kills": self.kills,
             "deaths": dict(sorted(self.deaths.items())),
             "crashes": self.crashes,
+            "deadlocks": self.deadlocks,
             "slow_stops": dict(sorted(self.slow_stops.items())),
             "ends": [end.as_json() for end in self.ends],
             "requests": self.requests,
@@ -88,6 +90,8 @@ class Outcome:
         lines += [f"  {end.process} ended by {end.how}; {end.log}; {end.reason}" for end in self.ends]
         if self.crashes:
             lines.append(f"BROKEN: role processes ended by an exception of their own: {self.crashes}")
+        if self.deadlocks:
+            lines.append(f"BROKEN: {self.deadlocks} deadlocks in Postgres")
         drained = "not at all" if self.drained_seconds is None else f"in {self.drained_seconds:.1f} s"
         lines.append(f"drained {drained}")
         if self.drained_seconds is None:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.checker import Recorder, check, wait_until_drained
-from bench.checker.history import Drained
+from bench.checker.history import Drained, WorkersKept
+from bench.drill import earlier
 from bench.drill.executor import Executor
+from bench.drill.faults import KINDS
 from bench.drill.report import Outcome
 from bench.drill.sampling import Sampler
 from bench.drill.schedule import schedule
@@ -22,6 +24,7 @@ from bench.drill.stack import Stack, drill_stack
 from bench.load import Analyst, Clone, Load, Operation, Tenant, make_tenants, planned, reference_lines
 from bench.load.plan import SCRIPTS
 from bench.pipeline.interrupting import interruptible
+from schemas.topics import REQUESTS
 from storage import keys, reference
 from storage.connection import Database
 
@@ -33,12 +36,17 @@ _PARTNERS: Final = 96
 """Requests under way at once: a process that is frozen holds half of what is sent until the client's time is up."""
 _CATCH_UP: Final = 4.0
 _USUAL_PER_TROUBLE: Final = 0.7
+_TROUBLES_PER_END: Final = 3
 _BY_INSTANT: Final = "by=instant"
 _QUICK: Final = f"@@generator {_BY_INSTANT}"
 """Nearly everything is made at no cost: it is the pipeline that is drilled, and it gets to many more jobs."""
 _SLOW: Final = f"delay=12s {_BY_INSTANT}"
 """Longer than two leases, in every attempt: a worker that was frozen comes back while its successor makes the same."""
 _TROUBLE: Final = ("hang=1 for=9s attempts=1", "crash=1 attempts=1", *("lost=1 attempts=1",) * 4, *(_SLOW,) * 6)
+_DEADLY: Final = "crash=1"
+"""It kills whoever makes it, again and again: with its third worker lost it is given up."""
+_DEADLY_UNTIL_SECONDS: Final = 45.0
+"""So long before the end the last of these comes: it has three leases to outlast, and two processes to bring down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,6 @@ def run(drill: Drill, say: Callable[[str], None]) -> Outcome:
         stack.start_roles()
         say(f"{len(faults.faults)} faults in {len(faults.phases)} phases, seed {drill.seed}")
         history = stack.home.folder / "history.jsonl"
-        executor = Executor(stack)
         sent = _Sent(follow_every=max(1, _operations(drill) // _FOLLOWED_JOBS))
         over = threading.Event()
         operations = _paced(_plan(drill, tenants), drill.rate, over, sent)
@@ -77,6 +84,7 @@ def run(drill: Drill, say: Callable[[str], None]) -> Outcome:
             Load(stack.system, stack.urls, tenants, recorder, partners=_PARTNERS, overflow=True) as load,
             ThreadPoolExecutor(1) as clients,
         ):
+            executor = Executor(stack, recorder)
             running = clients.submit(load.run, operations)
             try:
                 executor.run(faults, stopped)
@@ -91,6 +99,8 @@ def run(drill: Drill, say: Callable[[str], None]) -> Outcome:
                 raise
             drained = _drain(stack, healed_at)
             recorder.add(drained)
+            if _kept_workers(drill, stack):
+                recorder.add(WorkersKept())
             say(drained.waiting_for if drained.seconds is None else f"drained {drained.seconds:.0f} s after healing")
             if drained.seconds is not None:
                 load.follow(sent.followed, whole_every=max(1, len(sent.followed) // _WHOLE_ENVELOPES))
@@ -110,6 +120,7 @@ def run(drill: Drill, say: Callable[[str], None]) -> Outcome:
             planned=Counter(fault.kind for fault in faults.faults),
             applied=executor.applied,
             missed=executor.missed,
+            deadlocks=stack.deadlocks,
             deaths=Counter(stack.deaths),
             slow_stops=Counter(stack.slow_stops),
             ends=stack.ends.found,
@@ -146,6 +157,11 @@ def _drain(stack: Stack, healed_at: float) -> Drained:
     return drained if drained.seconds is None else replace(drained, seconds=time.monotonic() - healed_at)
 
 
+def _kept_workers(drill: Drill, stack: Stack) -> bool:
+    lost = any(how.startswith("generate ") for how in stack.deaths)
+    return not lost and all(KINDS[kind].keeps_workers for kind in drill.kinds)
+
+
 def _kept(stack: Stack) -> Path:
     """A copy of what tells how it came about, that outlives the stack."""
     folder = Path(tempfile.mkdtemp(prefix="clonepost-drill-broken-"))
@@ -160,6 +176,7 @@ def _hire(stack: Stack, seed: int) -> list[Tenant]:
     database = Database(stack.database_url, application_name="drill")
     with database.transaction() as connection:
         reference.import_lines(connection, reference_lines(tenants, caption=_QUICK))
+        earlier.leave_rows(connection, [tenant.org for tenant in tenants], partitions=REQUESTS.partitions, seed=seed)
         for tenant in tenants:
             _, tenant.api_key = keys.create(
                 connection, uuid.UUID(tenant.org), scopes=["*"], tier="partner", environment="test"
@@ -181,7 +198,7 @@ class _Sent:
     def add(self, operation: Operation) -> None:
         self.requests += 1
         if isinstance(operation, Clone):
-            self.troubled += _is_trouble(operation)
+            self.troubled += _is_told(operation, *_TROUBLE, _DEADLY)
             if self.clones % self.follow_every == 0:
                 self.followed.append(operation)
             self.clones += 1
@@ -194,18 +211,22 @@ def _operations(drill: Drill) -> int:
 
 def _plan(drill: Drill, tenants: Sequence[Tenant]) -> Iterator[Operation]:
     # So many troubles a second whatever the rate: one that kills its worker costs every variation that it had in hand.
-    usual = max(20, int(drill.rate * _USUAL_PER_TROUBLE))
+    usual = max(20, int(drill.rate * _USUAL_PER_TROUBLE)) * _TROUBLES_PER_END
     scripts = [
         script if number % 10 == 0 else f"{script} {_BY_INSTANT}" for number, script in enumerate(SCRIPTS * usual)
     ]
     if "provider" in drill.kinds:
-        scripts += _TROUBLE
-    return planned(tenants, seed=drill.seed, operations=_operations(drill), scripts=scripts)
+        scripts += [*_TROUBLE * _TROUBLES_PER_END, _DEADLY]
+    operations = planned(tenants, seed=drill.seed, operations=_operations(drill), scripts=scripts)
+    harmless_from = (drill.minutes * 60 - _DEADLY_UNTIL_SECONDS) * drill.rate
+    return (one for number, one in enumerate(operations) if number < harmless_from or not _is_told(one, _DEADLY))
 
 
-def _is_trouble(operation: Clone) -> bool:
+def _is_told(operation: Operation, *scripts: str) -> bool:
+    if not isinstance(operation, Clone):
+        return False
     overrides = operation.fields.get("overrides") or {}
-    return str(overrides.get("caption")).endswith(_TROUBLE)
+    return str(overrides.get("caption")).endswith(scripts)
 
 
 def _paced(operations: Iterable[Operation], rate: float, over: threading.Event, sent: _Sent) -> Iterator[Operation]:

@@ -93,6 +93,12 @@ class Stack:
         self._kafka_port = 0
 
     @property
+    def deadlocks(self) -> int:
+        """How many the database has resolved, by its log: its own counters do not survive a crash."""
+        logs = self.home.logs.glob("postgres*.log")
+        return sum(log.read_text("utf-8", "replace").count("deadlock detected") for log in logs)
+
+    @property
     def database_url(self) -> str:
         """The database, past every proxy."""
         return self._database_url

@@ -56,6 +56,7 @@ Operation = Clone | Cancel | Poison
 WEIGHTS: Final[Mapping[str, float]] = {
     "new": 56,
     "duplicate": 13,
+    "rekeyed": 3,
     "conflicting": 7,
     "cancel": 8,
     "unknown_project": 3,
@@ -103,10 +104,11 @@ class _Planner:
         self._scripts = scripts
         self._made: deque[Clone] = deque(maxlen=_RECENT)
         self._keyed: list[tuple[str, str]] = []
-        """Organisation and key of each request that had one."""
+        """Organisation and key of each request that had one, oldest first."""
         self._kinds: dict[str, Callable[[], Operation]] = {
             "new": self._new,
             "duplicate": self._duplicate,
+            "rekeyed": self._rekeyed,
             "conflicting": self._conflicting,
             "cancel": self._cancel,
             "unknown_project": lambda: self._refused("unknown_project", projectId=self._id()),
@@ -121,7 +123,7 @@ class _Planner:
         names, shares = list(weights), list(weights.values())
         for name in self._source.choices(names, shares, k=operations):
             # The first of a plan has nothing to repeat, to contradict or to cancel.
-            needs_others = name in ("duplicate", "conflicting", "cancel", "key_reused")
+            needs_others = name in ("duplicate", "rekeyed", "conflicting", "cancel", "key_reused")
             yield self._kinds["new" if needs_others and not self._made else name]()
 
     def _new(self) -> Clone:
@@ -141,16 +143,23 @@ class _Planner:
         fields["projectId"] = identity.shown("proj", identity.bare("proj", fields["projectId"]))
         return replace(earlier, fields=fields, via=self._via(), kind="duplicate")
 
+    def _rekeyed(self) -> Clone:
+        """The same request under another key: one that nobody has used, or one that names another request."""
+        earlier = self._recent()
+        taken = [key for org, key in self._keyed[-_RECENT:] if org == earlier.org]
+        key = self._source.choice(taken) if taken and self._source.random() < 0.5 else f"key-{self._id()}"
+        return replace(earlier, via=self._via(), kind="rekeyed", idempotency_key=key)
+
     def _conflicting(self) -> Clone:
         earlier = self._recent()
         fields = {**earlier.fields, "variations": earlier.fields["variations"] % 4 + 1}
         return self._same_container(earlier, "conflicting", fields)
 
     def _key_reused(self) -> Clone:
-        """The key of an earlier request for a different container."""
+        """The key of an earlier request for a different container; mostly of a recent one."""
         if not self._keyed:
             return self._new()
-        org, key = self._source.choice(self._keyed)
+        org, key = self._source.choice(self._keyed[-_RECENT:] if self._source.random() < 0.7 else self._keyed)
         tenant = next(tenant for tenant in self._rich if tenant.org == org)
         return self._clone(tenant, "key_reused", self._fields(tenant), key=key)
 

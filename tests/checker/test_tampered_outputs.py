@@ -152,6 +152,28 @@ def test_10_a_letter_for_a_record_that_is_no_poison(good: Snapshot) -> None:
     assert found[12] == [f"clone.requests/{claim.partition}/{claim.offset}"]
 
 
+def test_10_a_letter_may_outlive_its_record_and_not_be_of_another_one(good: Snapshot) -> None:
+    letter, _ = _letter(good, "clone.variation-results")
+    log = good.logs["clone.variation-results"]
+    deleted = replace(log, records=[], starts=log.ends)
+    assert 10 not in broken(replace(good, logs={**good.logs, log.name: deleted}))
+    stray = replace(letter, headers=tuple((k, b"10000" if k == "dlq_offset" else v) for k, v in letter.headers))
+    found = broken(
+        replace(
+            in_log(good, "clone.dead-letters", changed(letter, headers=stray.headers)),
+            logs={
+                **good.logs,
+                log.name: deleted,
+                "clone.dead-letters": replace(
+                    good.logs["clone.dead-letters"],
+                    records=[stray if one is letter else one for one in good.logs["clone.dead-letters"].records],
+                ),
+            },
+        )
+    )
+    assert found[10] == [f"clone.dead-letters/{letter.partition}/{letter.offset}"]
+
+
 # 11: everything drains
 
 

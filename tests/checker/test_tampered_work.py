@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.checker.history import Produced
+from bench.checker.history import Produced, WorkersKept
 from bench.checker.snapshot import Snapshot
 from tests.checker.tampering import (
     and_seen,
@@ -137,6 +137,14 @@ def test_5_a_wake_up_for_a_variation_that_has_not_ended(good: Snapshot) -> None:
     value = rewritten(record, indexes=[*fields_of(record)["indexes"], 9])
     found = broken(in_log(good, "clone.variation-results", changed(record, value=value)))
     assert found == {5: [f"clone.variation-results/{record.partition}/{record.offset}"]}
+
+
+def test_5_a_lost_worker_where_none_was_lost(good: Snapshot) -> None:
+    row = first(good.tables.variations, lambda v: v.state == "succeeded")
+    lost = in_table(good, "variations", changed(row, losses=1))
+    assert broken(lost) == {}
+    assert broken(and_seen(good, WorkersKept())) == {}
+    assert broken(and_seen(lost, WorkersKept())) == {5: [f"variations {row.job} {row.index}"]}
 
 
 # 8: the envelope is the fold

@@ -65,6 +65,8 @@ def _row(defect: Defect, found: dict[str, Any] | None, seconds: float) -> str:
     what = f"invariants {', '.join(map(str, broken))}" if broken else ""
     if found["crashes"]:
         what += f"{'; ' if what else ''}processes ended: {found['crashes']}"
+    if found["deadlocks"]:
+        what += f"{'; ' if what else ''}{found['deadlocks']} deadlocks"
     return f"{defect.name} | {what or 'not caught'} | {seconds:.0f} s | {told or ''}"
 
 

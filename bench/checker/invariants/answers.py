@@ -11,6 +11,7 @@ from typing import Any, Final
 from bench.checker import identity
 from bench.checker.facts import Facts
 from bench.checker.history import Canceled, Posted
+from bench.checker.invariants import keys
 from bench.checker.report import Findings
 from bench.checker.requests import Asked
 from bench.checker.system import REQUESTS
@@ -35,7 +36,7 @@ def judge(facts: Facts, found: Findings) -> None:
     for number, canceled in enumerate(facts.snapshot.history.canceled):
         _canceled(facts, found, f"history canceled {number} (job {canceled.job})", canceled)
     _never_both(facts, found)
-    _one_request_a_key(facts, found)
+    keys.judge(facts, found)
 
 
 def envelope_of_202(job: str, container: str) -> str:
@@ -132,23 +133,6 @@ def _never_both(facts: Facts, found: Findings) -> None:
                 winners[posted.org, posted.container].add(posted.job)
     for (org, container), jobs in winners.items():
         found.expect(len(jobs) == 1, f"history {org} {container}", f"accepted both {' and '.join(sorted(jobs))}")
-
-
-def _one_request_a_key(facts: Facts, found: Findings) -> None:
-    """An Idempotency-Key names one accepted request. A run is shorter than the 24 hours that a key holds."""
-    held = {(row.org, row.key): row.job for row in facts.snapshot.tables.idempotency_keys}
-    for one in facts.asked:
-        if one.kind != "clone" or one.idempotency_key is None or one.job is None:
-            continue
-        decisions = facts.decisions(one)
-        named = held.get((one.org or "", one.idempotency_key))
-        if decisions and decisions[0] in ("accepted", "replayed"):
-            found.expect(
-                named == one.job, _place(one), f"{decisions[0]} {one.job}, but its Idempotency-Key names {named}"
-            )
-        elif any(refusal.code == "IDEMPOTENCY_CONFLICT" for refusal in facts.refusal_at.get(one.place, ())):
-            fine = named is not None and named != one.job
-            found.expect(fine, _place(one), f"IDEMPOTENCY_CONFLICT, but its Idempotency-Key names {named}")
 
 
 def _record(facts: Facts, request_id: str | None) -> Asked | None:

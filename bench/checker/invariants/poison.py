@@ -4,6 +4,8 @@ Delivery to clone.dead-letters is at least once: a crash between the letter and 
 know the copies by their ce_id. So "once" is: one ce_id a source record, and copies that are the same. They are counted.
 """
 
+from collections.abc import Mapping
+
 from bench.checker.facts import Facts
 from bench.checker.report import Findings
 from bench.checker.requests import poison_reason
@@ -16,24 +18,30 @@ _READ_BY_STAGES = (REQUESTS, ADMISSIONS, VARIATION_RESULTS)
 def judge(facts: Facts, found: Findings) -> None:
     """From the poison to its letter, from the letter to its poison, and from what clients produced to the poison."""
     poison: dict[tuple[str, int, int], LogRecord] = {}
-    whole = True
+    starts: dict[str, Mapping[int, int]] = {}
     for name in _READ_BY_STAGES:
         log = facts.snapshot.logs[name]
-        whole = whole and log.whole
+        starts[facts.snapshot.prefixed(name)] = log.starts
         for record in log.records:
             if poison_reason(name, record) is not None:
                 poison[facts.snapshot.prefixed(name), record.partition, record.offset] = record
     for source, record in poison.items():
         _lettered(facts, found, source, record)
     for source, letters in facts.letters.items():
-        if source not in poison and (whole or source[0] == ""):
+        if source not in poison and not _is_deleted(starts, source):
             found.violate(_place(letters[0]), f"its source {_source(source)} is no poison")
     _one_source_an_id(facts, found)
     for number, produced in enumerate(facts.snapshot.history.produced):
         if produced.what == "poison" and produced.partition is not None and produced.offset is not None:
             source = (produced.topic, produced.partition, produced.offset)
-            there = source in poison or not whole
+            there = source in poison or _is_deleted(starts, source)
             found.expect(there, f"history produced {number} ({_source(source)})", "is no poison in the log")
+
+
+def _is_deleted(starts: Mapping[str, Mapping[int, int]], source: tuple[str, int, int]) -> bool:
+    """Whether the record lay before what its topic still has."""
+    topic, partition, offset = source
+    return offset < starts.get(topic, {}).get(partition, 0)
 
 
 def _lettered(facts: Facts, found: Findings, source: tuple[str, int, int], record: LogRecord) -> None:

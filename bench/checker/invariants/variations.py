@@ -16,6 +16,7 @@ _OF_THE_SWEEPER: Final = frozenset({"WORKER_LOST", "DEADLINE_EXCEEDED"})
 
 def judge(facts: Facts, found: Findings) -> None:
     """Rows first, then what the wake-ups say."""
+    kept = bool(facts.snapshot.history.workers_kept)
     for claim in facts.snapshot.tables.claims:
         job = facts.job.get(claim.job)
         rows = facts.variations.get(claim.job, [])
@@ -27,6 +28,11 @@ def judge(facts: Facts, found: Findings) -> None:
         for row in rows:
             found.expect(row.org == claim.org, f"{where} {row.index}", f"belongs to {row.org}, not {claim.org}")
             _row(found, row, job)
+            if kept:
+                # A lease that runs out permits others to take over. It forbids nothing to its owner, who is there.
+                found.expect(
+                    not row.losses, f"{where} {row.index}", f"counts {row.losses} lost workers, and none was lost"
+                )
     for job_id in facts.variations:
         if job_id not in facts.claim_of_job:
             found.violate(f"variations {job_id}", "belong to no accepted job")
