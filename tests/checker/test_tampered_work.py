@@ -140,8 +140,8 @@ def test_5_a_wake_up_for_a_variation_that_has_not_ended(good: Snapshot) -> None:
 
 
 def test_5_a_lost_worker_where_none_was_lost(good: Snapshot) -> None:
-    row = first(good.tables.variations, lambda v: v.state == "succeeded")
-    lost = in_table(good, "variations", changed(row, losses=1))
+    row = first(good.tables.variations, lambda v: v.state == "canceled")
+    lost = in_table(good, "variations", changed(row, losses=1, attempt=row.attempt + 1))
     assert broken(lost) == {}
     assert broken(and_seen(good, WorkersKept())) == {}
     assert broken(and_seen(lost, WorkersKept())) == {5: [f"variations {row.job} {row.index}"]}
