@@ -230,7 +230,7 @@ class Executor:
         while (ends_with is None or member.ends < ends_with) and time.monotonic() < until:
             if ends_with is None:
                 with self._stack.turn, suppress(NotThere):
-                    member.kill_and_arm("project.committed=kill")
+                    member.kill_and_arm("project.committed=kill", 0.0)
                     # This end, and that of the armed life.
                     ends_with = member.ends + 2
             if self._over.wait(_LOOK_AGAIN_SECONDS):

@@ -22,13 +22,13 @@ def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_is_lost_or_doubled_under_three_minutes_of_faults() -> None:
     # A seed that has nearly every kind, and in its last seconds none that takes long to come back from; a load that
     # leaves room for the tests beside it, so that what is behind at the end can be drained.
-    done = drill("--minutes", "3", "--seed", "196", "--rate", "10", "--json")
+    done = drill("--minutes", "3", "--seed", "192", "--rate", "10", "--json")
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout
     assert found["ok"]
     assert [invariant["number"] for invariant in found["checker"]["invariants"] if not invariant["checked"]] == []
-    assert found["command"] == "clonepost drill --minutes 3 --seed 196 --rate 10"
+    assert found["command"] == "clonepost drill --minutes 3 --seed 192 --rate 10"
     assert found["kills"] > 0
     assert found["jobs"] > 300
     assert set(found["faults"]) == set(KINDS)

@@ -48,6 +48,13 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "an end is forgotten before it is told": DrillOptions(minutes=1.25, seed=365, faults="failpoint,drop"),
     "published and not waited for": DrillOptions(seed=7, faults="delay,kill"),
     "the relay asks for what is newer than the last": DrillOptions(seed=33, faults="delay"),
+    "wallets are locked in any order": DrillOptions(seed=232, rate=60, faults="delay"),
+    "a lost worker is not counted": DrillOptions(minutes=1.5, rate=60, faults="provider"),
+    "an expired lease forbids its owner to finish": DrillOptions(minutes=1.5, rate=60, faults="late-worker"),
+    "lost results are not announced again": DrillOptions(faults="results-lost,kill"),
+    "a repeated wake-up repeats no event": DrillOptions(faults="results-lost,kill"),
+    "ends that stay untold are not announced": DrillOptions(faults="results-lost,kill"),
+    "an Idempotency-Key that never runs out": DrillOptions(rate=60, faults="day"),
     "202 without the broker's word": DrillOptions(minutes=1.5, seed=215, faults="drop,broker-freeze"),
 }
 """By the defect's name; the others have the usual one."""
