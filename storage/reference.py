@@ -17,6 +17,7 @@ from storage.reference_checks import Known, Plan, known, plan_of, problems, proj
 from storage.wallets import Grant, grant
 
 _SHOWN: Final = 20
+_IMPORT_LOCK: Final = 5_093_617_248
 
 
 class BadLines(ClonepostError):
@@ -49,6 +50,9 @@ def _import(connection: Connection, read: FileRead) -> dict[str, int]:
     # Owners that stand on a line which cannot be read would be reported as missing, so the file's faults come alone.
     if read.problems:
         raise BadLines([*read.problems, *plan.problems])
+    # One import at a time: two that name the same posts by other ids would meet in both indexes, in any order, and each
+    # is told of what the other one has written.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_IMPORT_LOCK,))
     found = known(connection, plan)
     wrong = problems(plan, found)
     if wrong:

@@ -211,9 +211,13 @@ def test_a_retry_after_that_says_nothing_leaves_the_wait_to_the_ladder(header: s
     assert later.wait_seconds is None
 
 
-def test_a_provider_that_is_away_for_a_day_has_failed() -> None:
-    with openai(replies(always(Reply(503, headers={"Retry-After": "86400"})))) as (generator, _):
-        assert isinstance(outcome(generator, order()), GenerationFailed)
+@pytest.mark.parametrize(
+    ("header", "answer"), [("3600", RetryLater), ("3601", GenerationFailed), (lambda: _in(86_400), GenerationFailed)]
+)
+def test_a_provider_that_is_away_for_more_than_an_hour_has_failed(header: Any, answer: type) -> None:
+    reply = Reply(503, headers={"Retry-After": header if isinstance(header, str) else header()})
+    with openai(replies(always(reply))) as (generator, _):
+        assert type(outcome(generator, order())) is answer
 
 
 def test_no_more_calls_are_open_than_the_cap() -> None:

@@ -231,6 +231,7 @@ def test_waits_rise_and_never_undercut_what_the_provider_asked_for() -> None:
     assert 64.0 <= outcome(3, None) <= 80.0
     assert 90.0 <= outcome(0, 90.0) <= 112.5
     assert 64.0 <= outcome(3, 2.0) <= 80.0
+    assert 3_600.0 <= outcome(0, 86_400.0) <= 4_500.0, "an hour, and the jitter"
     assert len({outcome(3, None) for _ in range(20)}) > 1, "a crowd does not come back in step"
 
 

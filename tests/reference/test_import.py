@@ -13,7 +13,7 @@ import pytest
 
 from schemas.ids import format_id
 from storage.connection import Database
-from storage.reference import import_lines
+from storage.reference import BadLines, import_lines
 from tests.reference.conftest import Run, complaint
 from tests.reference.lines import everything, grant, jsonl, layer, organization, post, project
 
@@ -275,3 +275,34 @@ def test_two_imports_of_the_same_at_once_do_not_deadlock(database: Database, dat
     assert counts(database)["credit_grants"] == 60
     assert one(database, "SELECT sum(available) FROM wallets") == 60 * 100_000
     assert one(database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
+
+
+def test_two_imports_that_name_the_same_posts_by_other_ids_do_not_deadlock(
+    database: Database, database_url: str
+) -> None:
+    """One of them is imported, and the other one hears that its posts are there."""
+    org = organization()
+    handles = [f"{number:03}" for number in range(200)]
+    ids = sorted(str(uuid.uuid4()) for _ in range(400))
+    # Written in the order of their ids, they come to the same handles from two ends.
+    orders = (
+        [post(org["id"], id=id_, externalId=handle) for id_, handle in zip(ids[::2], handles, strict=True)],
+        [post(org["id"], id=id_, externalId=handle) for id_, handle in zip(ids[1::2], handles[::-1], strict=True)],
+    )
+    with database.transaction() as connection:
+        import_lines(connection, [json.dumps(org)])
+    together = threading.Barrier(len(orders))
+
+    def run(order: list[dict[str, Any]]) -> str:
+        together.wait(60)
+        with closing(Database(database_url, application_name="test-import")) as own:
+            try:
+                with own.transaction() as connection:
+                    import_lines(connection, jsonl(*order).splitlines())
+            except BadLines:
+                return "told"
+        return "imported"
+
+    with ThreadPoolExecutor(len(orders)) as pool:
+        assert sorted(pool.map(run, orders)) == ["imported", "told"]
+    assert counts(database)["source_posts"] == 200
