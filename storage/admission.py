@@ -242,13 +242,13 @@ def write(connection: Connection, state: AdmissionState, writes: Writes, next_of
     taken = None
     with connection.pipeline():
         if writes.claims:
-            _insert_claims(connection, state, writes.claims)
+            # By job: rows that are next to each other in an index are written together, while its page is at hand.
+            claims = sorted(writes.claims, key=_job_number)
+            _insert_claims(connection, state, claims)
+            _move_ordinals(connection, writes.claims)
             reserve(
                 connection,
-                [
-                    Reservation(c.org_id, c.job_id, c.variations * c.variation_price, c.accepted_at_ms)
-                    for c in writes.claims
-                ],
+                [Reservation(c.org_id, c.job_id, c.variations * c.variation_price, c.accepted_at_ms) for c in claims],
             )
         if writes.idempotency_keys:
             taken = connection.execute(
@@ -325,6 +325,10 @@ def _insert_claims(connection: Connection, state: AdmissionState, claims: Sequen
             bigints([c.place.offset for c in claims]),
         ),
     )
+
+
+def _move_ordinals(connection: Connection, claims: Sequence[Claim]) -> None:
+    """`claims` in the order in which they were decided: a project's last one has its highest ordinal."""
     ordinals: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
     for claim in claims:
         ordinals[claim.org_id, claim.project_id] = claim.ordinal + 1
@@ -334,6 +338,10 @@ def _insert_claims(connection: Connection, state: AdmissionState, claims: Sequen
            ON CONFLICT (org_id, project_id) DO UPDATE SET next_ordinal = excluded.next_ordinal""",
         _columns([(*project, following) for project, following in ordinals.items()], 3),
     )
+
+
+def _job_number(claim: Claim) -> int:
+    return claim.job_id.int
 
 
 def _insert_refusals(connection: Connection, topic_id: uuid.UUID, refusals: Sequence[Refusal]) -> None:

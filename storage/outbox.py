@@ -73,6 +73,8 @@ def mark_published(connection: Connection, events: Sequence[tuple[uuid.UUID, int
     """
     if not events:
         return 0, []
+    # By id: what is next to each other in the index is found together.
+    events = sorted(events, key=lambda event: event[0].int)
     ids = uuids([event_id for event_id, _ in events])
     marked = connection.execute(
         """UPDATE outbox o SET published_at = clock_timestamp(), published_offset = e.published_offset

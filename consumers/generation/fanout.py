@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, cast
 
 import structlog
@@ -28,6 +29,7 @@ from storage.variations import Ended, Lease
 _log = structlog.get_logger(__name__)
 
 STAGE: Final = "generate"
+_by_number: Final = attrgetter("int")
 _SKIPPED: Final = frozenset({"CloneRejected", "CancelRejected"})
 
 
@@ -84,9 +86,13 @@ class FanOutHandler:
         with pool.leasing(asked) as room:
             with self._database.transaction() as connection:
                 if read.accepted:
+                    jobs = list(read.accepted)
+                    if room.free >= sum(number for _, number in asked):
+                        # All are leased, so their order gives nobody a place: by id, as the indexes have them.
+                        jobs.sort(key=_by_number)
                     leases, pending = variations.fan_out(
                         connection,
-                        list(read.accepted),
+                        jobs,
                         room=room.free,
                         reserved=room.reserved,
                         worker_id=pool.worker_id,
