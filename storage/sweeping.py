@@ -21,6 +21,7 @@ _SWEEPER_LOCK: Final = 7_310_482_955
 MAX_LOSSES: Final = 3
 """With its third vanished worker a variation fails: it may be what kills them."""
 _CHUNK: Final = 1_000
+_EVER_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,9 +61,11 @@ def take_turn(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def requeue_lost(connection: Connection) -> int:
-    """leased -> pending where the lease has run out: its worker vanished. Counts the loss; returns how many.
+def requeue_lost(connection: Connection, *, back_seconds: float = _EVER_SECONDS) -> int:
+    """leased -> pending where the lease ran out, no longer ago than that: its worker vanished. Counts the loss; returns
+    how many.
 
+    The index holds every lease since the last vacuum, ended or not: `back_seconds` keeps a look from reading them all.
     The attempt number is not freed: the vanished worker may come back, and its write must match nothing. The next try
     waits a little longer each time, so that work that kills its workers does not do so in a row.
     """
@@ -72,25 +75,27 @@ def requeue_lost(connection: Connection) -> int:
              not_before = clock_timestamp() + make_interval(secs => power(2, v.losses) * (0.5 + random() / 2))
            FROM (SELECT job_id, variation_index FROM variations
                  WHERE state = 'leased' AND lease_until < (SELECT clock_timestamp()) AND losses < %s
+                   AND lease_until > (SELECT clock_timestamp()) - make_interval(secs => %s)
                  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) lost
            WHERE v.job_id = lost.job_id AND v.variation_index = lost.variation_index""",
-        (MAX_LOSSES - 1, _CHUNK),
+        (MAX_LOSSES - 1, back_seconds, _CHUNK),
     )
     return cursor.rowcount
 
 
-def fail_lost(connection: Connection) -> list[Ended]:
-    """leased -> failed WORKER_LOST where the lease has run out for the third time."""
+def fail_lost(connection: Connection, *, back_seconds: float = _EVER_SECONDS) -> list[Ended]:
+    """leased -> failed WORKER_LOST where the lease ran out for the third time, no longer ago than that."""
     rows = connection.execute(
         """UPDATE variations v SET state = 'failed', attempt = v.attempt + 1, losses = v.losses + 1, lease_until = NULL,
              worker_id = NULL, step = NULL, finished_at = clock_timestamp(), error_code = 'WORKER_LOST',
              error_message = 'The workers of three attempts vanished.'
            FROM (SELECT job_id, variation_index FROM variations
                  WHERE state = 'leased' AND lease_until < (SELECT clock_timestamp()) AND losses >= %s
+                   AND lease_until > (SELECT clock_timestamp()) - make_interval(secs => %s)
                  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) lost
            WHERE v.job_id = lost.job_id AND v.variation_index = lost.variation_index
            RETURNING v.job_id, v.variation_index""",
-        (MAX_LOSSES - 1, _CHUNK),
+        (MAX_LOSSES - 1, back_seconds, _CHUNK),
     )
     return _ended(connection, list(rows))
 

@@ -2,7 +2,8 @@
 
 It makes every promise hold that a lost record or a vanished worker would break. After a start or a reconnect it waits
 one lease before it judges leases: an outage must not look like the death of every worker. Running jobs are walked in
-chunks, a chunk a sweep, so that a long backlog costs no more than a short one.
+chunks, a chunk a sweep, so that a long backlog costs no more than a short one. A sweep looks for leases that ran out
+since the last one, and once a minute at all: a clock that is set forward lets leases run out in the past.
 """
 
 import threading
@@ -32,6 +33,10 @@ OVERDUE_SECONDS: Final = 5.0
 _JOBS: Final = "job"
 """The stage, in metrics, that is a whole job: its oldest record is the oldest job that runs and should have moved."""
 _CHUNK_JOBS: Final = 2_000
+_ALL_LEASES_SECONDS: Final = 60.0
+"""Most sweeps look for leases that ran out since the last look; after so long, at whatever an earlier one missed."""
+_MARGIN_SECONDS: Final = 1.0
+"""Between our clock and the database's."""
 _ANNOUNCE_AGAIN_SECONDS: Final = 30.0
 """A projector that is behind needs time, not more records."""
 
@@ -50,6 +55,7 @@ class Sweeper:
         expect_pending: Callable[[], None],
         on_death: OnDeath,
         overdue_seconds: float = OVERDUE_SECONDS,
+        all_leases_seconds: float = _ALL_LEASES_SECONDS,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -59,6 +65,9 @@ class Sweeper:
         self._expect_pending = expect_pending
         self._overdue_seconds = overdue_seconds
         self._judge_leases_from = time.monotonic() + lease_seconds
+        self._all_leases_seconds = all_leases_seconds
+        self._all_leases_from = 0.0
+        self._looked_at = 0.0
         self._walked = WALK_START
         self._announced_at: dict[uuid.UUID, float] = {}
         self._stopping = threading.Event()
@@ -85,9 +94,12 @@ class Sweeper:
                 metrics.observe_oldest_record(_JOBS, None)
                 return
             requeued, lost = 0, list[Ended]()
-            if time.monotonic() >= self._judge_leases_from:
-                requeued = sweeping.requeue_lost(connection)
-                lost = sweeping.fail_lost(connection)
+            now = time.monotonic()
+            judges, looks_at_all = now >= self._judge_leases_from, now >= self._all_leases_from
+            if judges:
+                back = {} if looks_at_all else {"back_seconds": now - self._looked_at + _MARGIN_SECONDS}
+                requeued = sweeping.requeue_lost(connection, **back)
+                lost = sweeping.fail_lost(connection, **back)
             jobs = sweeping.running_jobs(
                 connection, after=self._walked, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS
             )
@@ -97,6 +109,13 @@ class Sweeper:
             sweeping.purge_idempotency_keys(connection)
             failpoint("sweep.written")
         failpoint("sweep.committed")
+        if judges:
+            self._looked_at = now
+            if requeued or lost:
+                # There may be more than one sweep takes.
+                self._all_leases_from = now
+            elif looks_at_all:
+                self._all_leases_from = now + self._all_leases_seconds
         if self._walked == WALK_START:
             metrics.observe_oldest_record(_JOBS, int(jobs[0].place.accepted_at.timestamp() * 1000) if jobs else None)
         self._walked = _next_place(jobs)

@@ -32,7 +32,7 @@ class Sweeping:
         self.database = database
         self.sweeper = self.new(lease_seconds=0.0)
 
-    def new(self, *, lease_seconds: float, publisher: Any = None) -> Sweeper:
+    def new(self, *, lease_seconds: float, publisher: Any = None, **changes: float) -> Sweeper:
         return Sweeper(
             self.database,
             publisher or self.recorder,
@@ -41,6 +41,7 @@ class Sweeping:
             topic_prefix="",
             expect_pending=self._wake,
             on_death=lambda name: None,
+            **changes,
         )
 
     def __call__(self) -> list[tuple[uuid.UUID, tuple[int, ...]]]:
@@ -74,6 +75,28 @@ def test_an_expired_lease_is_pending_again_and_counted(
     jobs.let_start()
     assert [lease.attempt for lease in claim(database, worker_id)] == [2]
     assert do(database, variations.succeed, [success(lost)]) == set()
+
+
+def test_a_lease_that_ran_out_before_the_last_look_waits_for_a_look_at_all(
+    database: Database, jobs: Jobs, sweep: Sweeping, worker_id: uuid.UUID
+) -> None:
+    sweep()
+    job = jobs.accept(variations=1)
+    fan_out(database, job, worker_id)
+    jobs.execute(
+        "UPDATE variations SET lease_until = clock_timestamp() - interval '1 hour' WHERE job_id = %s", job.job_id
+    )
+    sweep()
+    assert jobs.states(job) == ["leased"], "the index is not read from its beginning each time"
+    often = sweep.new(lease_seconds=0.0, all_leases_seconds=0.0)
+    often.sweep()
+    assert jobs.states(job) == ["pending"], "a process that has just started looks at all"
+    jobs.execute(
+        "UPDATE variations SET state = 'leased', lease_until = clock_timestamp() - interval '1 hour' WHERE job_id = %s",
+        job.job_id,
+    )
+    often.sweep()
+    assert [(row["state"], row["losses"]) for row in jobs.variations(job)] == [("pending", 2)], "and again, later"
 
 
 def test_an_owner_that_is_only_late_may_finish(
