@@ -99,14 +99,16 @@ class Workers:
     def _work(self) -> None:
         turns = Turns() if self._generator.waits else self._turns
         done: list[Outcome] = []
-        handed_over_at = time.monotonic()
+        handed_over_at = 0.0
         while True:
             if not turns:
                 if done:
                     self._outcomes.put(done)
-                    done, handed_over_at = [], time.monotonic()
+                    done = []
                 if (tasks := self._inbox.get()) is None:
                     return
+                # Not since before the wait: the first result would go alone, in a transaction of its own.
+                handed_over_at = time.monotonic()
                 turns.add(tasks)
             if not self._generator.waits:
                 turns.add(self._came())
