@@ -34,6 +34,9 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
         seed=382, faults="failpoint,lost-commit"
     ),
     "offsets before the database": DrillOptions(seed=697, faults="delay,kill"),
+    "a refusal is judged twice": DrillOptions(seed=382, faults="failpoint,lost-commit"),
+    "settled twice": DrillOptions(faults="kill"),
+    "a plain outbox: published, then marked, and never read back": DrillOptions(seed=15, faults="backends"),
     "a claim that raises no attempt": DrillOptions(faults="provider"),
     "the dead letter is dropped": DrillOptions(faults="kill"),
     "no fencing token: a result is not held against its attempt": DrillOptions(
