@@ -24,6 +24,7 @@ from schemas.ids import parse_uuid
 _INIT_SECONDS: Final = 30.0
 _COMMIT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 15.0
+_ASK_SECONDS: Final = 5.0
 _ROUND: Final = 1_000
 
 
@@ -131,17 +132,29 @@ class LogReader:
                 elif error.code() == KafkaError._PARTITION_EOF:
                     following[partition] = max(following[partition], message.offset() or 0)
                 elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                    raise Fatal(
-                        f"{self._topic}[{partition}] does not have the relay's checkpoint any more: completion events "
-                        "were deleted. Restore the topic, or set relay_checkpoints to its start knowing that earlier "
-                        "events cannot be checked."
-                    )
+                    raise self._lost(partition, start_offsets[partition], error)
                 else:
                     raise BrokerUnavailable(f"kafka: reading {self._topic}: {error.name()}")
                 if partition in waiting and following[partition] >= end_offsets[partition]:
                     waiting.discard(partition)
         self._assigned = following
         yield from following.items()
+
+    def _lost(self, partition: int, start_offset: int, error: KafkaError) -> Exception:
+        """What the client says is lost is asked for: behind damaged bytes it may have gone to an offset of its own."""
+        try:
+            low, end = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=_ASK_SECONDS
+            )
+        except KafkaException as unknown:
+            return BrokerUnavailable(f"kafka: reading {self._topic}: {unknown.args[0].name()}")
+        if low <= start_offset <= end:
+            return BrokerUnavailable(f"kafka: reading {self._topic}: {error.name()}, and the offset is there")
+        return Fatal(
+            f"{self._topic}[{partition}] does not have the relay's checkpoint any more: completion events were "
+            "deleted. Restore the topic, or set relay_checkpoints to its start knowing that earlier events cannot be "
+            "checked."
+        )
 
 
 def _event_id(headers: Sequence[tuple[str, bytes | None]]) -> uuid.UUID | None:

@@ -10,11 +10,12 @@ from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[a
 from structlog.testing import capture_logs
 
 from runtime.batch_loop import BatchLoop
-from runtime.errors import BrokerUnavailable
+from runtime.errors import BrokerUnavailable, Fatal
 from runtime.kafka import consumer_config, new_admin
 from runtime.publishing import Outgoing, Publisher
 from runtime.record import Batch, raw_bytes
 from runtime.settings import Settings
+from runtime.transactions import Logged, LogReader
 from schemas.topics import VARIATION_RESULTS
 from tests.awaiting import eventually
 from tests.running_loop import running
@@ -173,3 +174,33 @@ def test_an_error_of_one_partitions_offset_is_not_taken_for_no_offset(settings: 
     loop = BatchLoop(settings, Handled(), stage=STAGE, topics=[topic_of(settings)])
     placed = loop._places(Client(), [TopicPartition("t", 0), TopicPartition("t", 1)])  # type: ignore[arg-type]
     assert [place.offset for place in placed] == [7, 9]
+
+
+def test_the_relays_reader_halts_for_what_was_deleted_and_not_for_what_cannot_be_read(
+    settings: Settings, send: Callable[[int, bytes], None]
+) -> None:
+    values = [bytes(range(n, n + 40)) for n in (40, 90, 140)]
+    for value in values:
+        send(0, value)
+    file, reader = log_file(settings, 0), LogReader(settings, topic_of(settings))
+
+    def offsets() -> list[int] | None:
+        try:
+            return [item.offset for item in reader.read({0: 0}, {0: 3}) if isinstance(item, Logged)]
+        except BrokerUnavailable:
+            return None
+
+    replace_bytes(file, values[1], values[1][::-1])
+    assert offsets() is None
+    # Behind such bytes a client may go to an offset that is not there, and take what it was to read for deleted.
+    lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)
+    assert isinstance(reader._lost(0, 0, lost), BrokerUnavailable)
+    replace_bytes(file, values[1][::-1], values[1])
+    assert eventually(offsets, what="it can be read again") == [0, 1, 2]
+    # Held: without its client the answer never comes.
+    admin = new_admin(settings)
+    [deleted] = admin.delete_records([TopicPartition(topic_of(settings), 0, 2)]).values()
+    deleted.result()
+    with pytest.raises(Fatal, match="does not have the relay's checkpoint"):
+        eventually(offsets, what="the reader is told")
+    reader.close()
