@@ -52,7 +52,7 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "published and not waited for": DrillOptions(seed=7, faults="delay,kill"),
     "the relay asks for what is newer than the last": DrillOptions(seed=33, faults="delay"),
     "wallets are locked in any order": DrillOptions(seed=232, rate=60, faults="delay"),
-    "a lost worker is not counted": DrillOptions(minutes=1.5, faults="provider"),
+    "a lost worker is not counted": DrillOptions(seed=23, rate=20, faults="provider"),
     "an expired lease forbids its owner to finish": DrillOptions(minutes=1.5, rate=60, faults="late-worker"),
     "lost results are not announced again": DrillOptions(faults="results-lost,kill"),
     "a repeated wake-up repeats no event": DrillOptions(faults="results-lost,kill"),
