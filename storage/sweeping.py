@@ -140,12 +140,18 @@ def add_missing(connection: Connection, job_ids: Sequence[uuid.UUID]) -> int:
 
 
 def fail_late(connection: Connection, job_ids: Sequence[uuid.UUID]) -> list[Ended]:
-    """pending | leased -> failed DEADLINE_EXCEEDED where the deadline has passed."""
+    """pending | leased -> failed DEADLINE_EXCEEDED where the deadline has passed.
+
+    What is locked may be ending by itself: the next sweep looks again.
+    """
     rows = connection.execute(
         """UPDATE variations v SET state = 'failed', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
              step = NULL, finished_at = clock_timestamp(), error_code = 'DEADLINE_EXCEEDED',
              error_message = 'The variation did not end before the job''s deadline.'
-           WHERE v.job_id = ANY(%s::uuid[]) AND v.state IN ('pending', 'leased') AND v.deadline_at < clock_timestamp()
+           FROM (SELECT job_id, variation_index FROM variations
+                 WHERE job_id = ANY(%s::uuid[]) AND state IN ('pending', 'leased') AND deadline_at < clock_timestamp()
+                 FOR UPDATE SKIP LOCKED) late
+           WHERE v.job_id = late.job_id AND v.variation_index = late.variation_index
            RETURNING v.job_id, v.variation_index""",
         (sorted(job_ids),),
     )

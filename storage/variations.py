@@ -1,9 +1,11 @@
 """The life of a variation: one function per transition, each a single statement that names the states it leaves.
 
 Only the generate role calls these. Time is the database's `clock_timestamp()` alone. Arguments are batches; a batch is
-sorted by key, so that two processes lock rows in one order. Arrays are sent in binary (`%b`): as text, each quotation
-mark of a creative would be escaped in Python. A guard on a state stands in a CASE: without statistics Postgres guesses
-that a plain one leaves one row of two hundred, and reads the table for these rather than find the batch by its keys.
+sorted by key, so that two processes lock rows in one order. A transaction of several transitions locks its rows first;
+the sweeper, which holds what it has found, passes over what is locked. Arrays are sent in binary (`%b`): as text, each
+quotation mark of a creative would be escaped in Python. A guard on a state stands in a CASE: without statistics
+Postgres guesses that a plain one leaves one row of two hundred, and reads the table for these rather than find the
+batch by its keys.
 """
 
 import uuid
@@ -265,6 +267,17 @@ def mark_steps(connection: Connection, steps: Sequence[tuple[Lease, str]]) -> No
     )
 
 
+def lock(connection: Connection, leases: Sequence[Lease]) -> None:
+    """Lock these variations in the order of all, before more than one transition of them in a transaction."""
+    ordered = sorted(leases, key=_row_order)
+    connection.execute(
+        """SELECT FROM unnest(%b::uuid[], %b::smallint[]) AS r (job_id, variation_index)
+           JOIN variations v USING (job_id, variation_index)
+           ORDER BY v.job_id, v.variation_index FOR UPDATE OF v""",
+        (uuids([lease.job_id for lease in ordered]), smallints([lease.index for lease in ordered])),
+    )
+
+
 def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
     """none | pending | leased -> canceled for every variation of these jobs that has not ended.
 
@@ -274,8 +287,11 @@ def cancel(connection: Connection, job_ids: Sequence[uuid.UUID]) -> None:
     connection.execute(
         """UPDATE variations v SET state = 'canceled', attempt = v.attempt + 1, lease_until = NULL, worker_id = NULL,
              step = NULL, finished_at = clock_timestamp()
-           FROM cancellations x
-           WHERE x.job_id = v.job_id AND v.job_id = ANY(%b::uuid[]) AND v.state IN ('pending', 'leased')""",
+           FROM (SELECT job_id, variation_index FROM variations
+                 WHERE job_id = ANY(%b::uuid[]) AND state IN ('pending', 'leased')
+                 ORDER BY job_id, variation_index FOR UPDATE) l
+           JOIN cancellations x USING (job_id)
+           WHERE v.job_id = l.job_id AND v.variation_index = l.variation_index""",
         (jobs,),
     )
     connection.execute(

@@ -137,6 +137,9 @@ def _write(connection: Connection, outcomes: Sequence[Outcome], *, renders: bool
     successes = [o.result for o in outcomes if isinstance(o.result, Success)]
     failures = [o.result for o in outcomes if isinstance(o.result, Failure)]
     retries = [(o.task.lease, o.result.wait_seconds) for o in outcomes if isinstance(o.result, PutBack)]
+    if len(successes) < len(outcomes):
+        # Several statements, each in an order of its own.
+        variations.lock(connection, [outcome.task.lease for outcome in outcomes])
     succeeded = variations.succeed(connection, successes) if successes else set()
     if renders and successes:
         expect(connection, succeeded)

@@ -85,6 +85,9 @@ class FanOutHandler:
         pool.await_room(asked)
         with pool.leasing(asked) as room:
             with self._database.transaction() as connection:
+                if read.canceled:
+                    # First: it waits for rows of others, who must not wait for rows of ours meanwhile.
+                    variations.cancel(connection, list(read.canceled))
                 if read.accepted:
                     jobs = list(read.accepted)
                     if room.free >= sum(number for _, number in asked):
@@ -98,8 +101,6 @@ class FanOutHandler:
                         worker_id=pool.worker_id,
                         lease_seconds=pool.lease_seconds,
                     )
-                if read.canceled:
-                    variations.cancel(connection, list(read.canceled))
                 tasks = self._tasks(connection, leases, read)
                 failpoint("fanout.written")
             failpoint("fanout.committed")

@@ -96,15 +96,16 @@ class Sweeper:
             requeued, lost = 0, list[Ended]()
             now = time.monotonic()
             judges, looks_at_all = now >= self._judge_leases_from, now >= self._all_leases_from
-            if judges:
-                back = {} if looks_at_all else {"back_seconds": now - self._looked_at + _MARGIN_SECONDS}
-                requeued = sweeping.requeue_lost(connection, **back)
-                lost = sweeping.fail_lost(connection, **back)
             jobs = sweeping.running_jobs(
                 connection, after=self._walked, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS
             )
             repairs = diagnose(jobs)
+            # First what waits for rows of others; what follows passes over them.
             added, late = self._repair(connection, repairs)
+            if judges:
+                back = {} if looks_at_all else {"back_seconds": now - self._looked_at + _MARGIN_SECONDS}
+                requeued = sweeping.requeue_lost(connection, **back)
+                lost = sweeping.fail_lost(connection, **back)
             silent = untold.overdue(connection, older_than_seconds=self._overdue_seconds, most=_CHUNK_JOBS)
             sweeping.purge_idempotency_keys(connection)
             failpoint("sweep.written")
