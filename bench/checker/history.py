@@ -130,6 +130,14 @@ class KeysAged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsDeleted:
+    """A topic's records are about to be deleted, read or not. A broker that dies uncleanly may bring them back."""
+
+    entry: ClassVar[str] = "records_deleted"
+    topic: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkersKept:
     """No worker was lost in the whole run: none was killed, or cut off from the database."""
 
@@ -162,7 +170,17 @@ class Sampled:
 
 
 Entry = (
-    Posted | Canceled | JobRead | CreditsRead | Produced | CompletionRead | KeysAged | WorkersKept | Drained | Sampled
+    Posted
+    | Canceled
+    | JobRead
+    | CreditsRead
+    | Produced
+    | CompletionRead
+    | KeysAged
+    | RecordsDeleted
+    | WorkersKept
+    | Drained
+    | Sampled
 )
 _BY_NAME: Final[dict[str, Any]] = {kind.entry: kind for kind in get_args(Entry)}
 
@@ -178,6 +196,7 @@ class History:
     produced: list[Produced] = field(default_factory=list)
     completion_read: list[CompletionRead] = field(default_factory=list)
     keys_aged: list[KeysAged] = field(default_factory=list)
+    records_deleted: list[RecordsDeleted] = field(default_factory=list)
     workers_kept: list[WorkersKept] = field(default_factory=list)
     drained: list[Drained] = field(default_factory=list)
     sampled: list[Sampled] = field(default_factory=list)

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from bench.checker.history import Recorder
+from bench.checker.history import Recorder, RecordsDeleted
 from bench.checker.system import VARIATION_RESULTS
 from bench.drill.aging import age_keys
 from bench.drill.disks import NoDisk
@@ -237,6 +237,7 @@ class Executor:
                 return False
         admin = AdminClient({"bootstrap.servers": self._stack.bootstrap_servers, "log_level": 0})
         topic = self._stack.system.topic(VARIATION_RESULTS)
+        self._recorder.add(RecordsDeleted(topic=topic))
         try:
             described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ASK_SECONDS)
             places = [TopicPartition(topic, one.id, OFFSET_END) for one in described[topic].result().partitions]

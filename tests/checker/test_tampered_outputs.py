@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.checker import judge
-from bench.checker.history import Drained, Sampled
+from bench.checker.history import Drained, RecordsDeleted, Sampled
 from bench.checker.snapshot import LogRecord, Snapshot
 from bench.checker.system import GROUPS
 from tests.checker.tampering import (
@@ -150,6 +150,14 @@ def test_10_a_letter_for_a_record_that_is_no_poison(good: Snapshot) -> None:
     # Accepted and dead-lettered are two decisions.
     assert found[10] == [f"clone.dead-letters/{stray.partition}/{stray.offset}"]
     assert found[12] == [f"clone.requests/{claim.partition}/{claim.offset}"]
+
+
+def test_10_poison_that_was_deleted_and_came_back_may_have_no_letter(good: Snapshot) -> None:
+    letter, _ = _letter(good, "clone.variation-results")
+    lost = in_log(good, "clone.dead-letters", without(letter))
+    deleted = RecordsDeleted(topic=good.prefixed("clone.variation-results"))
+    assert 10 in broken(lost)
+    assert 10 not in broken(in_history(lost, "records_deleted", plus(deleted)))
 
 
 def test_10_a_letter_may_outlive_its_record_and_not_be_of_another_one(good: Snapshot) -> None:
