@@ -28,6 +28,7 @@ from runtime.framing import Framing
 from runtime.kafka import new_consumer
 from runtime.record import Batch, Record, TopicPartition
 from runtime.settings import Settings
+from runtime.unowned import UnownedPartitions
 
 _log = structlog.get_logger(__name__)
 
@@ -93,6 +94,7 @@ class BatchLoop:
         self._early: list[Message] = []
         self._in_hand = Batch()
         self._damaged = DamagedPartitions(self._consumer, stage=stage)
+        self._unowned = UnownedPartitions(settings, group=stage, topics=topics)
 
     def stop(self) -> None:
         """End `run` after the batch in hand. Safe from signal handlers and other threads."""
@@ -101,6 +103,7 @@ class BatchLoop:
     def run(self) -> None:
         """Consume until `stop`. Raises Fatal when going on would lose records."""
         self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+        self._unowned.start()
         try:
             while not self._stopping.is_set():
                 self._damaged.look_again()
@@ -267,6 +270,7 @@ class BatchLoop:
 
     def _close(self) -> None:
         # close() can hang on a dead broker (confluent-kafka-python #1667): bounded, then the process leaves anyway.
+        self._unowned.stop()
         closer = threading.Thread(target=self._consumer.close, daemon=True)
         closer.start()
         closer.join(_CLOSE_SECONDS)

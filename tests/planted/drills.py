@@ -54,6 +54,8 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "wallets are locked in any order": DrillOptions(seed=232, rate=60, faults="delay"),
     "a lost worker is not counted": DrillOptions(seed=23, rate=20, faults="provider"),
     "an expired lease forbids its owner to finish": DrillOptions(minutes=1.5, rate=60, faults="late-worker"),
+    "a place without its topic": DrillOptions(minutes=0.7, faults="kill,failpoint"),
+    "the progress is moved before the decision": DrillOptions(minutes=0.7, faults="kill,failpoint"),
     "lost results are not announced again": DrillOptions(faults="results-lost,kill"),
     "a repeated wake-up repeats no event": DrillOptions(faults="results-lost,kill"),
     "ends that stay untold are not announced": DrillOptions(faults="results-lost,kill"),
