@@ -3,7 +3,8 @@
 It makes every promise hold that a lost record or a vanished worker would break. After a start or a reconnect it waits
 one lease before it judges leases: an outage must not look like the death of every worker. Running jobs are walked in
 chunks, a chunk a sweep, so that a long backlog costs no more than a short one. A sweep looks for leases that ran out
-since the last one, and once a minute at all: a clock that is set forward lets leases run out in the past.
+since the last one, and every ten seconds at all: one that was locked at that moment was passed over, and a clock that
+is set forward lets leases run out in the past.
 """
 
 import threading
@@ -33,7 +34,7 @@ OVERDUE_SECONDS: Final = 5.0
 _JOBS: Final = "job"
 """The stage, in metrics, that is a whole job: its oldest record is the oldest job that runs and should have moved."""
 _CHUNK_JOBS: Final = 2_000
-_ALL_LEASES_SECONDS: Final = 60.0
+_ALL_LEASES_SECONDS: Final = 10.0
 """Most sweeps look for leases that ran out since the last look; after so long, at whatever an earlier one missed."""
 _MARGIN_SECONDS: Final = 1.0
 """Between our clock and the database's."""
