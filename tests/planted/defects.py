@@ -95,11 +95,22 @@ DEFECTS: Final = (
         '"transactional.id": f"{transactional_id}-{uuid.uuid4()}",',
         "tests/relay/test_exactly_once.py::test_a_zombie_is_fenced_by_its_heir",
     ),
-    _one(
-        "check, then insert: the constraint is passed over",
+    Defect(
+        # Both guards: while wallets are locked no two processes judge one organisation, and the constraint has no say.
+        "check, then insert: nothing is locked, and the constraint is passed over",
         "storage/admission.py",
-        _CLAIMED,
-        _CLAIMED.replace("record_offset)", "record_offset) ON CONFLICT DO NOTHING"),
+        (
+            (
+                _CLAIMED,
+                _CLAIMED.replace("record_offset)", "record_offset) ON CONFLICT DO NOTHING"),
+            ),
+            (
+                "lock_wallets(connection, sorted(lookups.org_ids))",
+                'connection.execute("SELECT org_id, available, running_jobs, max_running_jobs FROM wallets '
+                'JOIN organizations USING (org_id) WHERE org_id = ANY(%b::uuid[])", (sorted(lookups.org_ids),), '
+                "binary=True)",
+            ),
+        ),
         "tests/dedup/test_races.py::test_a_claim_that_another_process_wrote_first_wins",
     ),
     _one(

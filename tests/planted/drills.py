@@ -45,6 +45,7 @@ DRILLS: Final[Mapping[str, DrillOptions]] = {
     "a transactional id for each process": DrillOptions(minutes=1.75, seed=51, faults="zombie"),
     "wallets are read and not locked": DrillOptions(seed=232, faults="delay"),
     "wallets are not locked: what was read is stale": DrillOptions(seed=232, faults="delay"),
+    "check, then insert: nothing is locked, and the constraint is passed over": DrillOptions(seed=232, faults="delay"),
     "credits are settled behind the transaction that ends the job": DrillOptions(
         seed=382, faults="failpoint,lost-commit"
     ),
