@@ -1,8 +1,9 @@
 """Topics: create them as the contract says, know their ids and ends, and tell when a broker is ready to serve."""
 
+import struct
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -20,7 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.errors import BrokerUnavailable, Fatal
-from runtime.kafka import consumer_config, new_admin, new_producer
+from runtime.kafka import consumer_config, new_admin, new_consumer, new_producer
 from runtime.settings import Settings
 from schemas.topics import Topic
 
@@ -116,9 +117,7 @@ class KafkaAdmin:
         Asked through a consumer that joins nothing: librdkafka 2.16 aborts the process when the admin client's call for
         the same meets a coordinator that is not there.
         """
-        config = consumer_config(self._settings, group=group)
-        config.pop("group.instance.id", None)
-        consumer = Consumer(config)
+        consumer = new_consumer(self._settings.model_copy(update={"instance": None}), group=group)
         try:
             places = consumer.committed([TopicPartition(topic, p) for p in range(partitions)], _REQUEST_SECONDS)
         except KafkaException as error:
@@ -126,6 +125,28 @@ class KafkaAdmin:
         finally:
             consumer.close()
         return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def assignments(self, group: str) -> dict[str, frozenset[tuple[str, int]]]:
+        """Topic and partition of all that each member of a group has; empty while the group is not stable.
+
+        By the id that the broker gave the member: for a static one its name, a dash and a UUID. `group` is given
+        without the prefix.
+
+        Not asked by `describe_consumer_groups`: librdkafka 2.16 aborts the process when a connection is lost under that
+        question (its pull request 5397).
+        """
+        try:
+            found = self._client.list_groups(f"{self._prefix}clonepost.{group}", timeout=_REQUEST_SECONDS)
+        except KafkaException as error:
+            raise self._outage(error) from error
+        # Any: the client's own types say that these are None.
+        groups: Iterable[Any] = found
+        return {
+            member.id: frozenset(_assigned(member.assignment))
+            for one in groups
+            if one.state == "Stable"
+            for member in one.members
+        }
 
     def _described(self, name: str) -> Any:
         return _answer(self._client.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_SECONDS)[name])
@@ -221,6 +242,21 @@ def _coordinated(consumer: Consumer) -> bool:
     except KafkaException:
         return False
     return True
+
+
+def _assigned(assignment: bytes) -> Iterator[tuple[str, int]]:
+    """What a member was given, as Kafka's consumer protocol writes it: version, then each topic with its partitions."""
+    if not assignment:
+        return
+    (topics,), at = struct.unpack_from(">i", assignment, 2), 6
+    for _ in range(topics):
+        (length,) = struct.unpack_from(">h", assignment, at)
+        name = assignment[at + 2 : at + 2 + length].decode()
+        (count,) = struct.unpack_from(">i", assignment, at + 2 + length)
+        at += 6 + length
+        for partition in struct.unpack_from(f">{count}i", assignment, at):
+            yield name, partition
+        at += 4 * count
 
 
 def _topic_id(description: Any) -> uuid.UUID:
