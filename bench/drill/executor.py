@@ -213,10 +213,9 @@ class Executor:
         return True
 
     def _grow(self, fault: Fault) -> bool:
-        admin = AdminClient({"bootstrap.servers": self._stack.bootstrap_servers, "log_level": 0})
+        admin = self._admin()
         try:
-            described = admin.describe_topics(TopicCollection([fault.target]), request_timeout=_ASK_SECONDS)
-            more = len(described[fault.target].result().partitions) + 1
+            more = len(_partitions(admin, fault.target)) + 1
             grown = admin.create_partitions([NewPartitions(fault.target, more)], request_timeout=_ASK_SECONDS)
             grown[fault.target].result()
         except KafkaException:
@@ -235,12 +234,11 @@ class Executor:
                     ends_with = member.ends + 2
             if self._over.wait(_LOOK_AGAIN_SECONDS):
                 return False
-        admin = AdminClient({"bootstrap.servers": self._stack.bootstrap_servers, "log_level": 0})
+        admin = self._admin()
         topic = self._stack.system.topic(VARIATION_RESULTS)
         self._recorder.add(RecordsDeleted(topic=topic))
         try:
-            described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ASK_SECONDS)
-            places = [TopicPartition(topic, one.id, OFFSET_END) for one in described[topic].result().partitions]
+            places = [TopicPartition(topic, number, OFFSET_END) for number in _partitions(admin, topic)]
             for deleted in admin.delete_records(places, request_timeout=_ASK_SECONDS).values():
                 deleted.result()
         except KafkaException:
@@ -266,6 +264,14 @@ class Executor:
         except (NotThere, DatabaseUnavailable):
             return False
         return aged.certain
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self._stack.bootstrap_servers, "log_level": 0})
+
+
+def _partitions(admin: AdminClient, topic: str) -> list[int]:
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ASK_SECONDS)
+    return [one.id for one in described[topic].result().partitions]
 
 
 _TOPIC_OF_GROUP: Final = {

@@ -83,7 +83,7 @@ class InternalSystem:
         self._producer.poll(0)
         self._produce_again()
 
-    def _hand_over(self, record: "_Record") -> None:
+    def _hand_over(self, record: _Record) -> None:
         started = now_seconds()
 
         def delivered(error: KafkaError | None, message: Message) -> None:

@@ -26,6 +26,7 @@ from tests.dedup.records import Read, cancel_of, clone
 from tests.dedup.stage import Recorder
 from tests.dedup.world import VIDEO_PRICE, World
 from tests.growth import grow
+from tests.running_loop import running
 
 
 class Log:
@@ -82,25 +83,11 @@ def _running(settings: Settings, publisher: Publishing) -> Iterator[None]:
         reply_partitions=range(REPLIES.partitions),
     )
     loop = BatchLoop(settings, handler, stage=STAGE, topics=[topic])
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            loop.run()
-        except BaseException as error:
-            failed.append(error)
-            raise
-
-    thread = threading.Thread(target=run, name="dedup")
-    thread.start()
     try:
-        yield
+        with running(loop):
+            yield
     finally:
-        loop.stop()
-        thread.join(60)
         database.close()
-    assert not thread.is_alive()
-    assert not failed
 
 
 def _produced(settings: Settings, records: Sequence[Read], *, partition: int | None = None) -> list[Outgoing]:
